@@ -38,7 +38,7 @@ GHI = "#C77700"
 DNI = "#7F1D1D"
 DHI = "#0072B2"
 CLEAR_SKY = "#666666"  # drawn dashed
-PASS = "#0072B2"
+PASS = "#0072B2"  # noqa: S105 - a colour
 WARN = "#B87A00"
 FAIL = "#A3123A"
 MISSING = "#C9D6E2"
@@ -48,7 +48,7 @@ GRID = "#E3E6EA"
 
 SMALLEST_TEXT = 9.0  # points
 _MARKS = {"pass": ("\N{CHECK MARK}", PASS), "warn": ("\N{WARNING SIGN}", WARN), "fail": ("\N{BALLOT X}", FAIL)}
-_SETTINGS: dict[str, Any] = {
+_SETTINGS: Any = {  # the type of its keys differs between versions of matplotlib
     "font.size": 10.0,
     "font.family": "DejaVu Sans",  # comes with matplotlib: the same picture on every machine
     "axes.titlesize": 11.0,
