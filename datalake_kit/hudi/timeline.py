@@ -1,0 +1,257 @@
+"""The timeline of a Hudi table: which commits are complete, and which files and rows each of them wrote.
+
+Table versions up to 6 keep JSON files `.hoodie/<instant>.<action>`; version 8 and later keep Avro container files
+`.hoodie/timeline/<requested>_<completed>.<action>`. Older instants move to an archive, which is read too.
+"""
+
+from __future__ import annotations
+
+import functools
+import io
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import fastavro
+
+from datalake_kit.errors import HudiError
+from datalake_kit.hudi.archive import archived_instants
+from datalake_kit.hudi.properties import TableProperties, read_properties
+
+WRITING_ACTIONS = ("commit", "deltacommit", "replacecommit")
+REARRANGING_OPERATIONS = ("COMPACT", "CLUSTER", "LOG_COMPACT")  # they move rows and change none
+
+_OLD_NAME = re.compile(r"^(?P<requested>\d{14}|\d{17})\.(?P<rest>[a-z.]+)$")
+_NEW_NAME = re.compile(r"^(?P<requested>\d{14}|\d{17})(?:_(?P<completed>\d{14}|\d{17}))?\.(?P<rest>[a-z.]+)$")
+
+
+@dataclass(frozen=True)
+class WriteStat:
+    """One file that a commit wrote; `path` is relative to the table's folder."""
+
+    partition: str
+    file_id: str
+    path: str
+    bytes: int
+    inserts: int
+    updates: int
+    deletes: int
+    rows: int
+    errors: int
+
+    @property
+    def is_log(self) -> bool:
+        """Whether the file is a log file, to be merged over a base file."""
+        return self.path.rsplit("/", 1)[-1].startswith(".")
+
+
+@dataclass(frozen=True)
+class Instant:
+    """One action on the timeline and how far it came: requested, inflight or completed."""
+
+    requested: str
+    action: str
+    state: str
+    completed: str | None
+    file: Path
+    archived: bool = False
+
+
+@dataclass(frozen=True)
+class Commit:
+    """A completed action that wrote files, with what it wrote."""
+
+    instant: Instant
+    operation: str
+    stats: tuple[WriteStat, ...]
+    replaced: frozenset[tuple[str, str]]
+    schema: str
+
+    @property
+    def requested(self) -> str:
+        """The instant by which the commit is known."""
+        return self.instant.requested
+
+    @property
+    def rearranges(self) -> bool:
+        """Whether it only moved rows between files (compaction, clustering)."""
+        return self.operation in REARRANGING_OPERATIONS
+
+    def total(self, field: str) -> int:
+        """Sum a number of the write statistics, for example `total("inserts")`."""
+        return sum(int(getattr(stat, field)) for stat in self.stats)
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """All instants of a table in order, the completed commits among them, and what the cleaner kept."""
+
+    table: TableProperties
+    instants: tuple[Instant, ...]
+    commits: tuple[Commit, ...]
+    retained_from: str
+
+    @property
+    def newest(self) -> str:
+        """The newest completed commit; empty for a table without one."""
+        return self.commits[-1].requested if self.commits else ""
+
+    @functools.cached_property
+    def first_known(self) -> str:
+        """The oldest instant that is known; empty when there is none."""
+        return min((i.requested for i in self.instants), default="")
+
+    @functools.cached_property
+    def _completions(self) -> Mapping[str, str]:
+        return {c.requested: c.instant.completed or c.requested for c in self.commits}
+
+    def completion_of(self, instant: str) -> str:
+        """When a commit completed; its own instant where the timeline does not say."""
+        return self._completions.get(instant, instant)
+
+    @property
+    def pending(self) -> tuple[Instant, ...]:
+        """Actions that were begun and are not completed."""
+        return tuple(i for i in self.instants if i.state != "completed")
+
+    @property
+    def has_archive(self) -> bool:
+        """Whether older instants were moved out of the active timeline."""
+        return any(i.archived for i in self.instants)
+
+
+def load_timeline(location: str | Path) -> Timeline:
+    """Read the timeline of the Hudi table in a folder, its archive included.
+
+    Raises
+    ------
+    TableNotFoundError
+        The folder is no Hudi table.
+    HudiError
+        A table of a kind that is not read, or an instant that cannot be decoded; the file is named.
+    """
+    table = read_properties(location)
+    active = _active_instants(table)
+    known = {(i.requested, i.action) for i in active if i.state == "completed"}
+    archived = [(i, m) for i, m in archived_instants(table) if (i["instant"], i["action"]) not in known]
+    old = [_archived_instant(i) for i, _ in archived]
+    commits = [_commit(i, m) for i, (_, m) in zip(old, archived, strict=True) if i.action in WRITING_ACTIONS]
+    commits += [_commit(i, _content(i.file)) for i in active if _is_write(i)]
+    cleans = [_earliest_retained(m) for i, m in archived if i["action"] == "clean"]
+    cleans += [_earliest_retained(_content(i.file)) for i in active if i.action == "clean" and i.state == "completed"]
+    return Timeline(
+        table=table,
+        instants=tuple(sorted([*old, *active], key=lambda i: i.requested)),
+        commits=tuple(sorted(commits, key=lambda c: c.requested)),
+        retained_from=max(cleans, default=""),
+    )
+
+
+def _is_write(instant: Instant) -> bool:
+    return instant.state == "completed" and instant.action in WRITING_ACTIONS
+
+
+def _active_instants(table: TableProperties) -> list[Instant]:
+    folder = table.folder / ".hoodie"
+    if table.has_new_layout:
+        folder = folder / table.raw.get("hoodie.timeline.path", "timeline")
+    latest: dict[tuple[str, str], Instant] = {}
+    order = {"requested": 0, "inflight": 1, "completed": 2}
+    for file in sorted(folder.iterdir()) if folder.is_dir() else ():
+        instant = _parse_name(file, table.has_new_layout)
+        if instant is None:
+            continue
+        slot = (instant.requested, _family(instant.action))
+        if slot not in latest or order[instant.state] >= order[latest[slot].state]:
+            latest[slot] = instant
+    return list(latest.values())
+
+
+def _parse_name(file: Path, new_layout: bool) -> Instant | None:
+    match = (_NEW_NAME if new_layout else _OLD_NAME).match(file.name)
+    if match is None or not file.is_file():
+        return None
+    action, _, state = match["rest"].partition(".")
+    if action == "inflight":  # a commit in flight has no action in its name
+        action, state = "commit", "inflight"
+    completed = match["completed"] if new_layout else None
+    return Instant(match["requested"], action, state or "completed", completed, file)
+
+
+def _family(action: str) -> str:
+    """Requested and completed instants of one action differ in name: a compaction completes as a commit."""
+    return {"compaction": "commit", "logcompaction": "deltacommit", "clustering": "replacecommit"}.get(action, action)
+
+
+def _archived_instant(entry: Mapping[str, Any]) -> Instant:
+    return Instant(entry["instant"], entry["action"], "completed", entry["completed"], entry["file"], archived=True)
+
+
+def _content(file: Path) -> Mapping[str, Any]:
+    stat = file.stat()
+    return _decoded(file, stat.st_size, stat.st_mtime_ns)
+
+
+@functools.lru_cache(maxsize=4096)
+def _decoded(file: Path, size: int, _changed: int) -> Mapping[str, Any]:
+    """Decode an instant file; instants never change, so each is decoded once while its size and time stay."""
+    if size == 0:
+        raise HudiError(f"The completed instant {file} is empty, so what it wrote is unknown. Restore the file.")
+    try:
+        return decode_instant(file.read_bytes())
+    except Exception as problem:  # whatever a damaged Avro or JSON file makes the decoder raise
+        raise HudiError(f"The instant {file} cannot be decoded ({problem}). Restore the file.") from problem
+
+
+def decode_instant(data: bytes) -> Mapping[str, Any]:
+    """Decode the content of an instant: an Avro container, or JSON."""
+    if data[:4] == b"Obj\x01":
+        records = list(fastavro.reader(io.BytesIO(data)))
+        if len(records) != 1 or not isinstance(records[0], dict):
+            raise ValueError(f"{len(records)} records instead of one")
+        return records[0]
+    decoded = json.loads(data)
+    if not isinstance(decoded, dict):
+        raise ValueError("no JSON object")
+    return decoded
+
+
+def _commit(instant: Instant, content: Mapping[str, Any]) -> Commit:
+    try:
+        stats = tuple(_write_stats(content.get("partitionToWriteStats") or {}))
+        replaced = content.get("partitionToReplaceFileIds") or {}
+        extra = content.get("extraMetadata") or {}
+        return Commit(
+            instant=instant,
+            operation=content.get("operationType") or ("COMPACT" if content.get("compacted") else "UNKNOWN"),
+            stats=stats,
+            replaced=frozenset((partition, file_id) for partition, ids in replaced.items() for file_id in ids),
+            schema=extra.get("schema") or "",
+        )
+    except (AttributeError, KeyError, TypeError, ValueError) as problem:
+        raise HudiError(
+            f"The instant {instant.file} lacks what a commit has ({problem!r}). Restore the file."
+        ) from problem
+
+
+def _write_stats(by_partition: Mapping[str, Any]) -> Iterator[WriteStat]:
+    for partition, stats in by_partition.items():
+        for stat in stats:
+            yield WriteStat(
+                partition=partition,
+                file_id=stat.get("fileId") or "",
+                path=stat.get("path") or "",
+                bytes=stat.get("fileSizeInBytes") or stat.get("totalWriteBytes") or 0,
+                inserts=stat.get("numInserts") or 0,
+                updates=stat.get("numUpdateWrites") or 0,
+                deletes=stat.get("numDeletes") or 0,
+                rows=stat.get("numWrites") or 0,
+                errors=stat.get("totalWriteErrors") or 0,
+            )
+
+
+def _earliest_retained(content: Mapping[str, Any]) -> str:
+    return str(content.get("earliestCommitToRetain") or "")
