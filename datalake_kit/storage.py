@@ -40,7 +40,9 @@ def list_files(folder: str | Path, *, suffixes: tuple[str, ...] = ()) -> list[Pa
     for top, folders, names in os.walk(local_path(folder)):
         folders[:] = sorted(f for f in folders if f[0] not in "._")
         here = Path(top)
-        found += [here / n for n in sorted(names) if n[0] not in "._" and (not suffixes or n.lower().endswith(suffixes))]
+        found += [
+            here / n for n in sorted(names) if n[0] not in "._" and (not suffixes or n.lower().endswith(suffixes))
+        ]
     return found
 
 

@@ -1,0 +1,54 @@
+# Everything runs in .venv, which is made when it is missing or older than pyproject.toml or constraints.txt.
+SHELL := /bin/sh
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+DEMO ?= demo
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-fast check format lab wheel bench clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(STAMP) ## build the demo lake, run every notebook on it, write demo/report/index.html
+	$(BIN)/datalake-kit demo $(DEMO)/lake --report $(DEMO)/report
+
+test: $(STAMP) ## run all tests
+	$(BIN)/python -m pytest
+
+test-fast: $(STAMP) ## run the tests that take seconds
+	$(BIN)/python -m pytest -m "not slow and not external"
+
+check: $(STAMP) ## lint, format, types, import directions, exported names, notebook structure
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest -q tests/checks
+
+format: $(STAMP) ## let ruff mend what it can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+lab: $(STAMP) ## open JupyterLab on the notebooks
+	$(BIN)/jupyter lab notebooks
+
+wheel: $(STAMP) ## build the wheel and the source archive into dist/
+	$(BIN)/python -m build --outdir dist
+
+bench: $(STAMP) ## print the figures of the README
+	$(BIN)/python benchmarks/run_all.py
+
+clean: ## remove .venv, the demo and what builds leave
+	rm -rf $(VENV) $(DEMO) dist build .pytest_cache .mypy_cache .ruff_cache
+
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	  echo "datalake_kit needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version 2>&1 || echo missing). Name another one: make PYTHON=python3.12 ..."; exit 2; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { \
+	  echo "$(PYTHON) lacks the venv module. Install it (Debian, Ubuntu: apt install python3-venv) and run make again."; exit 2; }
+	@echo "Installing into $(VENV) ..."
+	$(PYTHON) -m venv --clear $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[notebooks,dev]'
+	@touch $@

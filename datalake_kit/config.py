@@ -1,0 +1,213 @@
+"""Which lake is meant: a folder, a name from datalake.toml, an athena:// address, or the default.
+
+datalake.toml::
+
+    default = "demo"
+
+    [lakes.demo]
+    path = "demo/lake"              # a folder, relative to this file
+
+    [lakes.prod]
+    workgroup = "analysts"          # Amazon Athena
+    database = "taxi"
+    region = "eu-west-1"
+
+The file is searched from the working folder upwards, then in the user's configuration folder
+(`$XDG_CONFIG_HOME/datalake_kit/` or `~/.config/datalake_kit/`).
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+from datalake_kit.errors import ConfigError, LakeNotFoundError, did_you_mean
+
+FILE_NAME = "datalake.toml"
+ENVIRONMENT_NAME = "DATALAKE_KIT_LAKE"
+THREE_WAYS = f"""Name the lake in one of three ways:
+  1. a folder:                 dk.connect("demo-lake")      (datalake-kit demo demo-lake makes one)
+  2. the environment:          export {ENVIRONMENT_NAME}=demo-lake      (a folder, a name or athena://...)
+  3. a file {FILE_NAME}:    default = "demo", and a table [lakes.demo] with path = "demo-lake" (or workgroup = "...")"""
+
+
+@dataclass(frozen=True)
+class FolderSettings:
+    """A lake in a local folder, read by the embedded engine."""
+
+    path: Path
+    name: str | None = None
+    database: str | None = None
+
+
+@dataclass(frozen=True)
+class AthenaSettings:
+    """A lake behind Amazon Athena. Credentials come from the ordinary AWS chain and are never kept here."""
+
+    workgroup: str
+    name: str | None = None
+    database: str | None = None
+    region: str | None = None
+    catalog: str = "awsdatacatalog"
+    profile: str | None = None
+    output_location: str | None = None
+    endpoint: str | None = None
+
+
+LakeSettings = FolderSettings | AthenaSettings
+
+_FOLDER_KEYS = {f.name for f in fields(FolderSettings)} - {"name"}
+_ATHENA_KEYS = {f.name for f in fields(AthenaSettings)} - {"name"}
+
+
+def lake_settings(target: str | Path | None = None, *, database: str | None = None) -> LakeSettings:
+    """Find the settings of a lake.
+
+    Parameters
+    ----------
+    target
+        A folder, a name from datalake.toml, an address `athena://WORKGROUP?database=&region=&catalog=`, or None for
+        the environment variable DATALAKE_KIT_LAKE and then the file's default. A plain word is looked up in the file
+        first and taken as a folder second.
+    database
+        The database of table names that are written without one.
+
+    Raises
+    ------
+    LakeNotFoundError
+        No such folder and no such name.
+    ConfigError
+        Nothing says which lake is meant, or the file or the address has a key that is not known.
+    """
+    settings = _settings(target)
+    if database is None:
+        return settings
+    return type(settings)(**{**_as_dict(settings), "database": database})
+
+
+def find_file(start: Path | None = None) -> Path | None:
+    """Return the datalake.toml that counts for a folder, or None."""
+    here = (start or Path.cwd()).absolute()
+    user = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "datalake_kit"
+    candidates = (folder / FILE_NAME for folder in [here, *here.parents, user])
+    return next((c for c in candidates if c.is_file()), None)
+
+
+def _settings(target: str | Path | None) -> LakeSettings:
+    if target is None or target == "":
+        target = os.environ.get(ENVIRONMENT_NAME) or _default_of_file()
+    if isinstance(target, Path):
+        return _folder(target)
+    if "://" in target:
+        return _address(target)
+    if not _is_plain_word(target):
+        return _folder(Path(target))
+    lakes, _, file = _read_file()
+    if target in lakes:
+        assert file is not None  # a name can only come from a file
+        return _lake_of_file(target, lakes[target], file)
+    if Path(target).is_dir():
+        return _folder(Path(target))
+    where = f"in {file}" if file else f"(no {FILE_NAME} was found)"
+    raise LakeNotFoundError(
+        f"No lake {target!r}: no folder of this name in {Path.cwd()}, no lake of this name {where}. "
+        f"{did_you_mean(target, lakes) if lakes else ''}\n{THREE_WAYS}"
+    )
+
+
+def _default_of_file() -> str:
+    lakes, default, file = _read_file()
+    if default is None:
+        raise ConfigError(f"Which lake is meant? Nothing was given, and nothing is configured.\n{THREE_WAYS}")
+    if default not in lakes:
+        raise ConfigError(f"{file}: default = {default!r} is none of its lakes. {did_you_mean(default, lakes)}")
+    return default
+
+
+def _is_plain_word(text: str) -> bool:
+    return not (text.startswith((".", "~")) or "/" in text or os.sep in text)
+
+
+def _folder(path: Path, **more: Any) -> FolderSettings:
+    folder = path.expanduser().absolute()
+    if not folder.exists():
+        near = [p.name for p in folder.parent.iterdir() if p.is_dir()] if folder.parent.is_dir() else []
+        hint = did_you_mean(folder.name, near) if near else ""
+        raise LakeNotFoundError(f"No such folder: {folder}. {hint}".rstrip())
+    if not folder.is_dir():
+        raise LakeNotFoundError(
+            f"A lake is a folder, this is a file: {folder}. Give the folder that holds the databases."
+        )
+    return FolderSettings(folder, **more)
+
+
+def _address(target: str) -> AthenaSettings:
+    parts = urlsplit(target)
+    if parts.scheme == "file":
+        raise ConfigError("Give a local lake as a folder, without file://.")
+    if parts.scheme != "athena":
+        raise ConfigError(f"{parts.scheme}:// is no lake. Use athena://WORKGROUP?database=&region= or a folder.")
+    if "@" in parts.netloc:
+        raise ConfigError("No user or password belongs in an athena:// address; credentials come from the AWS chain.")
+    if not parts.netloc or parts.path not in ("", "/"):
+        raise ConfigError("An Athena address names its workgroup: athena://WORKGROUP?database=&region=&catalog=")
+    pairs = parse_qsl(parts.query, keep_blank_values=True)
+    repeated = {k for k, _ in pairs if [name for name, _ in pairs].count(k) > 1}
+    if repeated:
+        raise ConfigError(f"athena://{parts.netloc}: given twice: {', '.join(sorted(repeated))}.")
+    values = {key: value for key, value in pairs if value}
+    _refuse_unknown(dict(pairs), _ATHENA_KEYS - {"workgroup"}, f"athena://{parts.netloc}")
+    return AthenaSettings(workgroup=parts.netloc, **values)
+
+
+def _read_file() -> tuple[Mapping[str, Any], str | None, Path | None]:
+    file = find_file()
+    if file is None:
+        return {}, None, None
+    try:
+        content = tomllib.loads(file.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{file} is not TOML: {error}.") from None
+    _refuse_unknown(content, {"default", "lakes"}, str(file))
+    lakes = content.get("lakes", {})
+    if not isinstance(lakes, dict) or not all(isinstance(v, dict) for v in lakes.values()):
+        raise ConfigError(f'{file}: lakes are tables: write [lakes.demo] and below it path = "...".')
+    default = content.get("default")
+    if default is not None and not isinstance(default, str):
+        raise ConfigError(f"{file}: default must be the name of a lake as text, not {default!r}.")
+    return lakes, default, file
+
+
+def _lake_of_file(name: str, table: Mapping[str, Any], file: Path) -> LakeSettings:
+    where = f"{file}, [lakes.{name}]"
+    _refuse_unknown(table, _FOLDER_KEYS | _ATHENA_KEYS, where)
+    for key, value in table.items():
+        if not isinstance(value, str):
+            raise ConfigError(f"{where}: {key} must be text in quotes, not {value!r}.")
+    if ("path" in table) == ("workgroup" in table):
+        raise ConfigError(f"{where}: give either path (a folder) or workgroup (Athena).")
+    kind, keys = (FolderSettings, _FOLDER_KEYS) if "path" in table else (AthenaSettings, _ATHENA_KEYS)
+    _refuse_unknown(table, keys, where)
+    if kind is AthenaSettings:
+        return AthenaSettings(name=name, **table)
+    try:
+        return _folder(file.parent / Path(table["path"]).expanduser(), name=name, database=table.get("database"))
+    except LakeNotFoundError as error:
+        raise LakeNotFoundError(f"{where}: {error}") from None
+
+
+def _refuse_unknown(given: Iterable[str], known: set[str], where: str) -> None:
+    for key in given:
+        if key not in known:
+            raise ConfigError(
+                f"{where}: unknown key {key!r}. {did_you_mean(key, known)} Known: {', '.join(sorted(known))}."
+            )
+
+
+def _as_dict(settings: LakeSettings) -> dict[str, Any]:
+    return {f.name: getattr(settings, f.name) for f in fields(settings)}

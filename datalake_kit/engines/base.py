@@ -1,0 +1,162 @@
+"""What an engine is: it lists and describes tables, and runs one statement in Athena's dialect.
+
+Two engines keep this promise: DuckDB over a folder, and Amazon Athena. tests/contract holds both to it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import pyarrow as pa
+
+from datalake_kit.errors import SqlError, WriteRefusedError
+from datalake_kit.sql import quote_identifier
+
+HUDI, PARQUET, ICEBERG, OTHER = "hudi", "parquet", "iceberg", "other"
+
+
+@dataclass(frozen=True, order=True)
+class TableName:
+    """A database and a table in it."""
+
+    database: str
+    table: str
+
+    def __str__(self) -> str:
+        return f"{self.database}.{self.table}"
+
+    @property
+    def quoted(self) -> str:
+        """The name as SQL: `"taxi"."table_1"`."""
+        return f"{quote_identifier(self.database)}.{quote_identifier(self.table)}"
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column as the Glue catalog shows it: name in lower case, type in Hive's words."""
+
+    name: str
+    type: str
+    is_partition: bool = False
+
+
+@dataclass(frozen=True)
+class TableInfo:
+    """What a catalog knows of a table."""
+
+    name: TableName
+    location: str
+    format: str
+    columns: tuple[Column, ...]
+
+
+@dataclass
+class QueryStats:
+    """What the last statement did.
+
+    Attributes
+    ----------
+    engine
+        "duckdb" or "athena".
+    text
+        The statement as the engine ran it; values stand as placeholders.
+    seconds
+        From the call to the last row fetched.
+    rows
+        Rows fetched.
+    bytes_scanned
+        Bytes that the engine read from the files, as the engine says; None while it has not said so.
+    query_id
+        Athena's query id; on DuckDB an id of this statement alone.
+    """
+
+    engine: str
+    text: str
+    query_id: str
+    seconds: float = 0.0
+    rows: int = 0
+    bytes_scanned: int | None = None
+
+    def _repr_html_(self) -> str:
+        import html
+
+        cells = "".join(
+            f"<tr><th style='text-align:left'>{html.escape(k)}</th><td><code>{html.escape(str(v))}</code></td></tr>"
+            for k, v in vars(self).items()
+        )
+        return f"<table>{cells}</table>"
+
+
+@dataclass
+class Execution:
+    """A running statement: its rows as Arrow batches, and its statistics, final when the rows are at an end."""
+
+    schema: pa.Schema
+    batches: Iterator[pa.RecordBatch]
+    stats: QueryStats
+    on_end: Callable[[QueryStats], None] = lambda stats: None
+    _started: float = field(default_factory=time.perf_counter)
+
+    def reader(self) -> pa.RecordBatchReader:
+        """Return the rows as a reader; statistics grow as it is read."""
+        return pa.RecordBatchReader.from_batches(self.schema, self._counted())
+
+    def _counted(self) -> Iterator[pa.RecordBatch]:
+        for batch in self.batches:
+            self.stats.rows += batch.num_rows
+            self.stats.seconds = time.perf_counter() - self._started
+            yield batch
+        self.on_end(self.stats)
+        self.stats.seconds = time.perf_counter() - self._started
+
+
+_WRITE_VERBS = """
+    ALTER ANALYZE CALL COMMENT COMMIT CREATE DEALLOCATE DELETE DENY DROP EXECUTE EXPLAIN GRANT INSERT MERGE MSCK OPTIMIZE
+    PREPARE REFRESH REVOKE ROLLBACK SET START TRUNCATE UNLOAD UPDATE USE VACUUM WITH
+"""
+WRITING = frozenset(_WRITE_VERBS.split())
+
+
+def refuse_to_write(text: str, *, allow_write: bool) -> None:
+    """Raise WriteRefusedError for a statement that does more than read, SqlError for what is no statement at all."""
+    head = " ".join(text.split())[:60]
+    if head.split(" ")[0].upper() not in WRITING:
+        raise SqlError(f"Not a statement of Athena's dialect: {head!r}. It begins with SELECT, WITH, VALUES or SHOW.")
+    if not allow_write:
+        raise WriteRefusedError(
+            f"This statement writes: {head!r}. Reading is all that is allowed unless allow_write=True is given."
+        )
+
+
+class Engine(Protocol):
+    """Runs statements and knows tables."""
+
+    name: str
+
+    def execute(self, text: str, values: Mapping[str, Any], *, allow_write: bool, dialect: str) -> Execution:
+        """Run one statement with its values bound."""
+        ...
+
+    def databases(self) -> list[str]:
+        """Return the names of all databases."""
+        ...
+
+    def tables(self, database: str) -> list[TableInfo]:
+        """Return the tables of a database, cheaply: columns may be left empty."""
+        ...
+
+    def describe(self, name: TableName) -> TableInfo:
+        """Return a table with its columns; raise TableNotFoundError with the nearest names."""
+        ...
+
+    def files(self, name: TableName) -> list[Path]:
+        """Return the data files of a table that are local files; raise EngineError where they are not."""
+        ...
+
+    def close(self) -> None:
+        """Let go of connections."""
+        ...

@@ -1,0 +1,329 @@
+"""The embedded engine: DuckDB over a folder.
+
+A statement in Athena's dialect is translated (dialect), the tables that it names are looked up in the folder and shown
+to DuckDB as views at that moment, so that a commit landed a second ago is seen. Nothing outside the lake is read.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+import time
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from datalake_kit.engines import dialect as athena_dialect
+from datalake_kit.engines.base import Execution, QueryStats, TableInfo, TableName, refuse_to_write
+from datalake_kit.engines.folder import FolderCatalog, FolderTable
+from datalake_kit.engines.statements import create_table_as, dollar_parameters, tables_of_duckdb
+from datalake_kit.engines.types import duckdb_type
+from datalake_kit.errors import (
+    ColumnNotFoundError,
+    EngineError,
+    ParameterError,
+    SqlError,
+    TableNotFoundError,
+    UnreadableFileError,
+    WriteRefusedError,
+    did_you_mean,
+)
+from datalake_kit.sql import quote_identifier
+from datalake_kit.storage import write_folder_atomically
+
+BATCH_ROWS = 100_000
+DIALECTS = ("athena", "duckdb")
+
+
+class DuckDBEngine:
+    """Runs statements over a lake folder. One in-memory database an engine; safe to use from several threads."""
+
+    name = "duckdb"
+
+    def __init__(self, root: Path, *, database: str | None = None) -> None:
+        self.catalog = FolderCatalog(root)
+        self.database = database
+        self._lock = threading.Lock()
+        self._connection = duckdb.connect(":memory:", config={"autoinstall_known_extensions": "false"})
+        for statement in (*athena_dialect.connection_setup(), *_closed_to(root)):
+            self._connection.execute(statement)
+
+    # --- catalog
+
+    def databases(self) -> list[str]:
+        """Return the names of the databases of the folder."""
+        return self.catalog.databases()
+
+    def tables(self, database: str) -> list[TableInfo]:
+        """Return the tables of a database, without columns."""
+        return self.catalog.tables(database)
+
+    def describe(self, name: TableName) -> TableInfo:
+        """Return a table with its columns."""
+        return self.catalog.open(name).info()
+
+    def files(self, name: TableName) -> list[Path]:
+        """Return the Parquet files of a table; of a Hudi table, every file of its newest snapshot."""
+        table = self.catalog.open(name)
+        return list(table.snapshot.all_files) if table.snapshot is not None else list(table.files)
+
+    def close(self) -> None:
+        """Close the database."""
+        self._connection.close()
+
+    # --- statements
+
+    def execute(
+        self, text: str, values: Mapping[str, Any], *, allow_write: bool = False, dialect: str = "athena"
+    ) -> Execution:
+        """Run one statement; see `Lake.sql`."""
+        if dialect not in DIALECTS:
+            raise ParameterError(f"No dialect {dialect!r}: it is one of {', '.join(DIALECTS)}.")
+        started = time.perf_counter()
+        if dialect == "duckdb":
+            return self._native(text, values, started)
+        shown = self._catalog_statement(text)
+        if shown is not None:
+            return _rows(shown, QueryStats(self.name, text, _query_id()), started)
+        if athena_dialect.is_read_only(text):
+            return self._select(text, values, started)
+        refuse_to_write(text, allow_write=allow_write)
+        return self._create_table_as(text, values, started)
+
+    def _select(self, text: str, values: Mapping[str, Any], started: float) -> Execution:
+        tables = self._open(athena_dialect.tables_named(text))
+        schema = {str(t.name).lower(): _schema_of(t) for t in tables}
+        if self.database:  # a table named without its database
+            schema |= {t.name.table.lower(): _schema_of(t) for t in tables if t.name.database == self.database}
+        translated = athena_dialect.translate(text, schema=schema, parameters=values)
+        return self._run(translated, values, tables, started)
+
+    def _native(self, text: str, values: Mapping[str, Any], started: float) -> Execution:
+        return self._run(dollar_parameters(text), values, self._open(tables_of_duckdb(text)), started)
+
+    def _open(self, names: Sequence[tuple[str | None, str]]) -> list[FolderTable]:
+        opened = {}
+        for database, table in names:
+            name = self._name(database, table)
+            opened[str(name).lower()] = self.catalog.open(name)
+        return list(opened.values())
+
+    def _name(self, database: str | None, table: str) -> TableName:
+        if database or self.database:
+            return TableName(database or self.database or "", table)
+        homes = [d for d in self.databases() if table.lower() in {t.name.table.lower() for t in self.tables(d)}]
+        hint = (
+            f"Write {homes[0]}.{table}"
+            if homes
+            else f"Write database.{table}; databases: {', '.join(self.databases())}"
+        )
+        raise TableNotFoundError(f"Table {table!r} is named without a database. {hint}, or connect with database=.")
+
+    def _run(
+        self, statement: str, values: Mapping[str, Any], tables: Sequence[FolderTable], started: float
+    ) -> Execution:
+        stats = QueryStats(self.name, statement, _query_id())
+        with self._lock:
+            cursor = self._connection.cursor()
+            try:
+                _only_reads(statement)
+                for table in tables:
+                    _show(cursor, table)
+                if self.database:
+                    cursor.execute(f"CREATE SCHEMA IF NOT EXISTS {quote_identifier(self.database.lower())}")
+                    cursor.execute(f"SET schema = {_text(self.database.lower())}")
+                cursor.execute("SET enable_profiling = 'no_output'")
+                reader = cursor.sql(statement, params=dict(values) or None).to_arrow_reader(BATCH_ROWS)
+            except duckdb.Error as error:
+                cursor.close()
+                raise _explained(error, statement, tables) from error
+        return Execution(
+            reader.schema, _batches(cursor, reader, statement, tables), stats, _bytes_read(cursor), _started=started
+        )
+
+    def _catalog_statement(self, text: str) -> pa.Table | None:
+        asked = athena_dialect.catalog_statement(text)
+        if asked is None:
+            return None
+        if asked.kind == "databases":
+            return _listed({"database_name": self.databases()}, asked.pattern)
+        if asked.kind == "tables":
+            database = asked.database or self.database
+            if database is None:
+                raise SqlError("SHOW TABLES needs a database: SHOW TABLES IN taxi, or connect with database=.")
+            return _listed({"tab_name": [t.name.table for t in self.tables(database)]}, asked.pattern)
+        columns = self.describe(self._name(asked.database, asked.table or "")).columns
+        shown = {"col_name": [c.name for c in columns], "data_type": [c.type for c in columns]}
+        return _listed(shown, asked.pattern)
+
+    # --- writing
+
+    def _create_table_as(self, text: str, values: Mapping[str, Any], started: float) -> Execution:
+        created = create_table_as(text)
+        name = self._name(created.database, created.table)
+        name = TableName(name.database.lower(), name.table.lower())
+        target = self.catalog.root / name.database / name.table
+        if _outside(self.catalog.root, target) or name.database[0] in "._" or name.table[0] in "._":
+            raise SqlError(f"Not a name for a table of a lake folder: {name}.")
+        if target.exists():
+            raise SqlError(f"The table {name} exists already: {target}. Take another name, or remove the folder first.")
+        execution = self._select(created.select, values, started)
+        with write_folder_atomically(target) as folder:
+            rows = _write_parquet(execution.reader(), folder / "part-00000.parquet")
+        execution.stats.text = f"CREATE TABLE {name.quoted} AS {execution.stats.text}"
+        execution.stats.rows = 0
+        return _rows(pa.table({"rows": pa.array([rows], pa.int64())}), execution.stats, started)
+
+
+def _closed_to(root: Path) -> tuple[str, ...]:
+    """Let a statement reach the lake's files and nothing else: no other file, no network, no variable of Python."""
+    return (
+        "SET enable_progress_bar = false",
+        "SET python_enable_replacements = false",
+        f"SET allowed_directories = [{_text(str(root) + os.sep)}]",
+        "SET enable_external_access = false",
+    )
+
+
+def _rows(table: pa.Table, stats: QueryStats, started: float) -> Execution:
+    return Execution(table.schema, iter(table.to_batches()), stats, _started=started)
+
+
+def _listed(columns: dict[str, list[str]], pattern: str | None) -> pa.Table:
+    table = pa.table({name: pa.array(values, pa.string()) for name, values in columns.items()})
+    return table if pattern is None else table.filter(pc.match_like(table.column(0), pattern))
+
+
+def _write_parquet(reader: pa.RecordBatchReader, file: Path) -> int:
+    import pyarrow.parquet as pq
+
+    rows = 0
+    with pq.ParquetWriter(file, reader.schema, compression="zstd") as writer:
+        for batch in reader:
+            writer.write_batch(batch)
+            rows += batch.num_rows
+    return rows
+
+
+def _outside(root: Path, target: Path) -> bool:
+    return root.resolve() != Path(os.path.normpath(target)).parent.parent.resolve()
+
+
+def _query_id() -> str:
+    return str(uuid.uuid4())
+
+
+def _only_reads(statement: str) -> None:
+    """Hold the translated statement against DuckDB's own parser: the last door before anything runs."""
+    found = duckdb.extract_statements(statement)
+    kinds = [s.type for s in found]
+    if len(found) != 1 or kinds[0] not in (duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN):
+        raise WriteRefusedError(f"Only one statement that reads is run at a time, not {[k.name for k in kinds]}.")
+
+
+def _batches(
+    cursor: Any, reader: pa.RecordBatchReader, statement: str, tables: Sequence[FolderTable]
+) -> Iterator[pa.RecordBatch]:
+    try:
+        yield from reader
+    except (duckdb.Error, pa.ArrowException, OSError) as error:
+        raise _explained(error, statement, tables) from error
+    finally:
+        reader.close()
+
+
+def _bytes_read(cursor: Any) -> Any:
+    def finish(stats: QueryStats) -> None:
+        try:
+            profile = json.loads(cursor.get_profiling_information(format="json"))
+            stats.bytes_scanned = profile["io"]["total_bytes_read"]
+        except (duckdb.Error, KeyError, TypeError, ValueError):
+            stats.bytes_scanned = None  # unknown is said as unknown
+        cursor.close()
+
+    return finish
+
+
+# --- views
+
+
+def _schema_of(table: FolderTable) -> dict[str, str]:
+    return {f.name.lower(): duckdb_type(f.type) for f in table.schema}
+
+
+def _show(cursor: Any, table: FolderTable) -> None:
+    """Make the view of one table: its columns in lower case, as the Glue catalog has them."""
+    name = TableName(table.name.database.lower(), table.name.table.lower())
+    cursor.execute(f"CREATE SCHEMA IF NOT EXISTS {quote_identifier(name.database)}")
+    columns = ", ".join(_column(f, table) for f in table.schema)
+    parts = []
+    if table.files:
+        parts.append(f"SELECT {columns} FROM {_read_parquet(table)}")
+    if table.snapshot is not None and table.snapshot.needs_merge:
+        merged = f"_dk_merged_{uuid.uuid4().hex}"
+        cursor.register(merged, table.snapshot.merged().select(table.schema.names))
+        parts.append(f"SELECT {columns} FROM {quote_identifier(merged)}")
+    if not parts:
+        nothing = ", ".join(
+            f"CAST(NULL AS {duckdb_type(f.type)}) AS {quote_identifier(f.name.lower())}" for f in table.schema
+        )
+        parts.append(f"SELECT {nothing} WHERE FALSE")
+    cursor.execute(f"CREATE OR REPLACE VIEW {name.quoted} AS {' UNION ALL '.join(parts)}")
+
+
+def _column(field: pa.Field, table: FolderTable) -> str:
+    name = quote_identifier(field.name)
+    if not table.same_schema or pa.types.is_timestamp(field.type):
+        name = f"CAST({name} AS {duckdb_type(field.type)})"
+    return f"{name} AS {quote_identifier(field.name.lower())}"
+
+
+def _read_parquet(table: FolderTable) -> str:
+    files = ", ".join(_text(_no_glob(str(f))) for f in table.files)
+    options = [f"union_by_name = {'false' if table.same_schema else 'true'}"]
+    if table.format == "parquet" and table.partition_columns:
+        kinds = {k: duckdb_type(table.schema.field(k).type) for k in table.partition_columns}
+        written = ", ".join(f"{quote_identifier(k)}: {kind}" for k, kind in kinds.items())
+        options += ["hive_partitioning = true", f"hive_types = {{{written}}}"]
+    else:
+        options.append("hive_partitioning = false")
+    return f"read_parquet([{files}], {', '.join(options)})"
+
+
+def _no_glob(path: str) -> str:
+    return "".join(f"[{c}]" if c in "*?[" else c for c in path)
+
+
+def _text(value: str) -> str:
+    return "'" + value.replace("'", "''") + "'"
+
+
+# --- errors
+
+
+def _explained(error: BaseException, statement: str, tables: Sequence[FolderTable]) -> Exception:
+    """Turn DuckDB's error into one of ours that names the file, the column or the parameter."""
+    message = str(error).split("\n\nLINE ")[0].strip()
+    for table in tables:
+        for file in table.files:
+            if str(file) in message:
+                return UnreadableFileError(f"{table.name}: {file} cannot be read: {message}. Restore the file.")
+    if isinstance(error, duckdb.BinderException) and "column" in message.lower():
+        columns = [f.name.lower() for t in tables for f in t.schema]
+        return ColumnNotFoundError(f"{message.splitlines()[0]} {_column_hint(message, columns)}")
+    if isinstance(error, duckdb.InvalidInputException) and "parameter" in message.lower():
+        return ParameterError(message)
+    if isinstance(error, (duckdb.ParserException, duckdb.BinderException, duckdb.CatalogException)):
+        return SqlError(f"{message}\nStatement as DuckDB had it: {statement}")
+    return EngineError(f"{message}\nStatement as DuckDB had it: {statement}")
+
+
+def _column_hint(message: str, columns: list[str]) -> str:
+    quoted = message.split('"')
+    return did_you_mean(quoted[1].lower(), columns) if len(quoted) > 2 and columns else ""
