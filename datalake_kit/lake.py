@@ -17,7 +17,7 @@ import pandas as pd
 import pyarrow as pa
 
 from datalake_kit.config import FolderSettings, LakeSettings, lake_settings
-from datalake_kit.engines.base import Column, Engine, Execution, QueryStats, TableInfo, TableName
+from datalake_kit.engines.base import Column, Engine, Execution, QueryStats, TableInfo, TableName, fold
 from datalake_kit.errors import (
     ColumnNotFoundError,
     DatabaseNotFoundError,
@@ -303,11 +303,9 @@ class Table:
             raise ParameterError(f"columns is a list of names, such as [{columns!r}].")
         wanted = known if columns is None else list(columns)
         for column in wanted:
-            if column.lower() not in known:
-                raise ColumnNotFoundError(
-                    f"{self.name} has no column {column!r}. {did_you_mean(column.lower(), known)}"
-                )
-        chosen = ", ".join(quote_identifier(c.lower()) for c in wanted)
+            if fold(column) not in known:
+                raise ColumnNotFoundError(f"{self.name} has no column {column!r}. {did_you_mean(fold(column), known)}")
+        chosen = ", ".join(quote_identifier(fold(c)) for c in wanted)
         return f"SELECT {chosen} FROM {self.quoted_name}"
 
     def __repr__(self) -> str:

@@ -193,6 +193,8 @@ def _unwrap(value: Any) -> Any:
     if type(value).__module__ == "numpy" and hasattr(value, "item"):
         if type(value).__name__ == "datetime64":
             micro = value.astype("datetime64[us]")
+            if micro != value:
+                raise ParameterError(f"A time is bound to the microsecond; {value} has nanoseconds. Round it first.")
             return micro.item()
         return value.item()
     return value

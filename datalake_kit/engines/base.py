@@ -19,6 +19,17 @@ from datalake_kit.sql import quote_identifier
 HUDI, PARQUET, ICEBERG, OTHER = "hudi", "parquet", "iceberg", "other"
 
 
+_CAPITALS = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz")
+
+
+def fold(name: str) -> str:
+    """Return a name as the catalog shows it: ASCII capitals in lower case, every other letter as it is.
+
+    Engines compare names without regard to the case of ASCII letters alone, so no other letter may be changed.
+    """
+    return name.translate(_CAPITALS)
+
+
 @dataclass(frozen=True, order=True)
 class TableName:
     """A database and a table in it."""
@@ -115,8 +126,8 @@ class Execution:
 
 
 _WRITE_VERBS = """
-    ALTER ANALYZE CALL COMMENT COMMIT CREATE DEALLOCATE DELETE DENY DROP EXECUTE EXPLAIN GRANT INSERT MERGE MSCK OPTIMIZE
-    PREPARE REFRESH REVOKE ROLLBACK SET START TRUNCATE UNLOAD UPDATE USE VACUUM WITH
+    ALTER ANALYZE CALL COMMENT COMMIT CREATE DEALLOCATE DELETE DENY DROP EXECUTE EXPLAIN GRANT INSERT MERGE MSCK
+    OPTIMIZE PREPARE REFRESH REVOKE ROLLBACK SET START TRUNCATE UNLOAD UPDATE USE VACUUM WITH
 """
 WRITING = frozenset(_WRITE_VERBS.split())
 

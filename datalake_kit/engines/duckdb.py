@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from datalake_kit.engines import dialect as athena_dialect
-from datalake_kit.engines.base import Execution, QueryStats, TableInfo, TableName, refuse_to_write
+from datalake_kit.engines.base import Execution, QueryStats, TableInfo, TableName, fold, refuse_to_write
 from datalake_kit.engines.folder import FolderCatalog, FolderTable
 from datalake_kit.engines.statements import create_table_as, dollar_parameters, tables_of_duckdb
 from datalake_kit.engines.types import duckdb_type
@@ -98,9 +98,11 @@ class DuckDBEngine:
 
     def _select(self, text: str, values: Mapping[str, Any], started: float) -> Execution:
         tables = self._open(athena_dialect.tables_named(text))
-        schema = {str(t.name).lower(): _schema_of(t) for t in tables}
+        schema = {fold(str(t.name)): _schema_of(t) for t in tables}
         if self.database:  # a table named without its database
-            schema |= {t.name.table.lower(): _schema_of(t) for t in tables if t.name.database == self.database}
+            schema |= {
+                fold(t.name.table): _schema_of(t) for t in tables if fold(t.name.database) == fold(self.database)
+            }
         translated = athena_dialect.translate(text, schema=schema, parameters=values)
         return self._run(translated, values, tables, started)
 
@@ -130,14 +132,14 @@ class DuckDBEngine:
     ) -> Execution:
         stats = QueryStats(self.name, statement, _query_id())
         with self._lock:
-            cursor = self._connection.cursor()
+            cursor = self._cursor()
             try:
                 _only_reads(statement)
                 for table in tables:
                     _show(cursor, table)
                 if self.database:
-                    cursor.execute(f"CREATE SCHEMA IF NOT EXISTS {quote_identifier(self.database.lower())}")
-                    cursor.execute(f"SET schema = {_text(self.database.lower())}")
+                    cursor.execute(f"CREATE SCHEMA IF NOT EXISTS {quote_identifier(fold(self.database))}")
+                    cursor.execute(f"SET schema = {_text(fold(self.database))}")
                 cursor.execute("SET enable_profiling = 'no_output'")
                 reader = cursor.sql(statement, params=dict(values) or None).to_arrow_reader(BATCH_ROWS)
             except duckdb.Error as error:
@@ -146,6 +148,12 @@ class DuckDBEngine:
         return Execution(
             reader.schema, _batches(cursor, reader, statement, tables), stats, _bytes_read(cursor), _started=started
         )
+
+    def _cursor(self) -> Any:
+        try:
+            return self._connection.cursor()
+        except duckdb.ConnectionException:
+            raise EngineError("The lake is closed. Connect again.") from None
 
     def _catalog_statement(self, text: str) -> pa.Table | None:
         asked = athena_dialect.catalog_statement(text)
@@ -167,7 +175,7 @@ class DuckDBEngine:
     def _create_table_as(self, text: str, values: Mapping[str, Any], started: float) -> Execution:
         created = create_table_as(text)
         name = self._name(created.database, created.table)
-        name = TableName(name.database.lower(), name.table.lower())
+        name = TableName(fold(name.database), fold(name.table))
         target = self.catalog.root / name.database / name.table
         if _outside(self.catalog.root, target) or name.database[0] in "._" or name.table[0] in "._":
             raise SqlError(f"Not a name for a table of a lake folder: {name}.")
@@ -254,12 +262,12 @@ def _bytes_read(cursor: Any) -> Any:
 
 
 def _schema_of(table: FolderTable) -> dict[str, str]:
-    return {f.name.lower(): duckdb_type(f.type) for f in table.schema}
+    return {fold(f.name): duckdb_type(f.type) for f in table.schema}
 
 
 def _show(cursor: Any, table: FolderTable) -> None:
     """Make the view of one table: its columns in lower case, as the Glue catalog has them."""
-    name = TableName(table.name.database.lower(), table.name.table.lower())
+    name = TableName(fold(table.name.database), fold(table.name.table))
     cursor.execute(f"CREATE SCHEMA IF NOT EXISTS {quote_identifier(name.database)}")
     columns = ", ".join(_column(f, table) for f in table.schema)
     parts = []
@@ -271,7 +279,7 @@ def _show(cursor: Any, table: FolderTable) -> None:
         parts.append(f"SELECT {columns} FROM {quote_identifier(merged)}")
     if not parts:
         nothing = ", ".join(
-            f"CAST(NULL AS {duckdb_type(f.type)}) AS {quote_identifier(f.name.lower())}" for f in table.schema
+            f"CAST(NULL AS {duckdb_type(f.type)}) AS {quote_identifier(fold(f.name))}" for f in table.schema
         )
         parts.append(f"SELECT {nothing} WHERE FALSE")
     cursor.execute(f"CREATE OR REPLACE VIEW {name.quoted} AS {' UNION ALL '.join(parts)}")
@@ -281,7 +289,7 @@ def _column(field: pa.Field, table: FolderTable) -> str:
     name = quote_identifier(field.name)
     if not table.same_schema or pa.types.is_timestamp(field.type):
         name = f"CAST({name} AS {duckdb_type(field.type)})"
-    return f"{name} AS {quote_identifier(field.name.lower())}"
+    return f"{name} AS {quote_identifier(fold(field.name))}"
 
 
 def _read_parquet(table: FolderTable) -> str:
@@ -315,7 +323,7 @@ def _explained(error: BaseException, statement: str, tables: Sequence[FolderTabl
             if str(file) in message:
                 return UnreadableFileError(f"{table.name}: {file} cannot be read: {message}. Restore the file.")
     if isinstance(error, duckdb.BinderException) and "column" in message.lower():
-        columns = [f.name.lower() for t in tables for f in t.schema]
+        columns = [fold(f.name) for t in tables for f in t.schema]
         return ColumnNotFoundError(f"{message.splitlines()[0]} {_column_hint(message, columns)}")
     if isinstance(error, duckdb.InvalidInputException) and "parameter" in message.lower():
         return ParameterError(message)
@@ -326,4 +334,4 @@ def _explained(error: BaseException, statement: str, tables: Sequence[FolderTabl
 
 def _column_hint(message: str, columns: list[str]) -> str:
     quoted = message.split('"')
-    return did_you_mean(quoted[1].lower(), columns) if len(quoted) > 2 and columns else ""
+    return did_you_mean(fold(quoted[1]), columns) if len(quoted) > 2 and columns else ""

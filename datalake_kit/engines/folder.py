@@ -20,7 +20,7 @@ from urllib.parse import unquote
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from datalake_kit.engines.base import HUDI, PARQUET, Column, TableInfo, TableName
+from datalake_kit.engines.base import HUDI, PARQUET, Column, TableInfo, TableName, fold
 from datalake_kit.engines.types import hive_type, plain, widest
 from datalake_kit.errors import (
     DatabaseNotFoundError,
@@ -53,9 +53,7 @@ class FolderTable:
 
     def info(self) -> TableInfo:
         """Return what a catalog would show."""
-        columns = tuple(
-            Column(f.name.lower(), hive_type(f.type), f.name in self.partition_columns) for f in self.schema
-        )
+        columns = tuple(Column(fold(f.name), hive_type(f.type), f.name in self.partition_columns) for f in self.schema)
         return TableInfo(self.name, str(self.folder), self.format, columns)
 
 

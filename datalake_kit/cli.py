@@ -1,0 +1,313 @@
+"""The command line: datalake-kit.
+
+Exit codes: 0 fine, 1 a check of the data failed, 2 it could not be done.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from datalake_kit import __version__
+from datalake_kit.errors import CheckFailedError, ConfigError, DatalakeKitError, ParameterError
+
+if TYPE_CHECKING:
+    from datalake_kit.runs import RunResult
+
+app = typer.Typer(
+    name="datalake-kit",
+    help="Load, prove and draw the data of an AWS data lake.\n\nExit codes: 0 fine, 1 checks failed, 2 could not.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+LakeOption = Annotated[
+    str | None,
+    typer.Option("--lake", "-l", help="A folder, a name from datalake.toml or athena://...; else DATALAKE_KIT_LAKE."),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for a script to read.")]
+
+
+def main() -> None:
+    """Run the command line."""
+    app()
+
+
+@contextmanager
+def _exit_codes() -> Iterator[None]:
+    try:
+        yield
+    except CheckFailedError as error:
+        _fail(error, 1)
+    except DatalakeKitError as error:
+        _fail(error, 2)
+    except KeyboardInterrupt:
+        _fail("interrupted", 130)
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader has gone; nothing is left to say
+        raise typer.Exit(0) from None
+    except OSError as error:
+        _fail(error, 2)
+
+
+def _fail(what: object, code: int) -> None:
+    typer.echo(f"datalake-kit: {what}", err=True)
+    raise typer.Exit(code)
+
+
+def _print_json(value: Any) -> None:
+    typer.echo(json.dumps(value, indent=1, default=str, ensure_ascii=False))
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    typer.echo(__version__)
+
+
+@app.command()
+def demo(
+    path: Annotated[Path, typer.Argument(help="Folder of the demo lake: new, empty, or a demo lake.")] = Path(
+        "demo-lake"
+    ),
+    report: Annotated[
+        Path | None, typer.Option(help="Run every curated notebook on the lake and write DIR/index.html.")
+    ] = None,
+) -> None:
+    """Build the demo lake; with --report, run the notebooks on it too."""
+    with _exit_codes():
+        from datalake_kit.demo import build_demo
+
+        started = time.perf_counter()
+        root = build_demo(path)
+        typer.echo(f"The demo lake is ready: {root}")
+        if report is None:
+            typer.echo(f"Try: datalake-kit sql --lake {path} 'SELECT count(*) AS trips FROM taxi.table_1'")
+            return
+        results = _run_report(root, report, lambda: time.perf_counter() - started)
+        if not all(r.ok for r in results):
+            raise typer.Exit(2 if any(r.status == "error" for r in results) else 1)
+
+
+def _run_report(lake_folder: Path, report: Path, seconds: Any) -> list[RunResult]:
+    from datalake_kit.lake import connect
+    from datalake_kit.runs import notebook_names, run_all, write_index
+
+    results = run_all(
+        notebook_names(),
+        report,
+        each=lambda r: typer.echo(f"{r.name:<34}{r.seconds:6.1f} s  {r.status}: {r.sentence}"),
+        lake=str(lake_folder),
+    )
+    with connect(lake_folder) as lake:
+        listed = lake.tables()
+        tables = [
+            dict(zip(("database", "table", "format"), row, strict=False)) for row in listed.itertuples(index=False)
+        ]
+    page = write_index(
+        report / "index.html",
+        results,
+        title="What the demo lake holds, and what was found in it",
+        lead="Three data sets, each through its curated notebook: replicated tables, Jira issues, solar irradiance.",
+        tables=tables,
+        snippet=f'import datalake_kit as dk\n\nlake = dk.connect("{lake_folder}")\nlake.tables()\n'
+        'lake.sql("SELECT count(*) AS trips FROM taxi.table_1")',
+    )
+    typer.echo(f"{'all':<34}{seconds():6.1f} s\nOpen {page}")
+    return results
+
+
+@app.command()
+def doctor(lake: LakeOption = None, as_json: JsonOption = False) -> None:
+    """Say what is installed, which lake is meant, whether it can be reached and what tables it has."""
+    with _exit_codes():
+        from datalake_kit.doctor import examine
+
+        report = examine(lake)
+        if as_json:
+            _print_json(report)
+        else:
+            for line in report["lines"]:
+                typer.echo(line)
+        if not report["ok"]:
+            raise typer.Exit(2)
+
+
+@app.command()
+def tables(
+    database: Annotated[str | None, typer.Argument(help="One database; else all.")] = None,
+    lake: LakeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List the tables of a lake."""
+    with _exit_codes():
+        from datalake_kit.lake import connect
+
+        with connect(lake) as opened:
+            found = opened.tables(database)
+        if as_json:
+            _print_json(found.to_dict("records"))
+        else:
+            typer.echo(found.to_string(index=False) if len(found) else "The lake has no tables.")
+
+
+@app.command()
+def sql(
+    text: Annotated[str, typer.Argument(help="A statement, the name of a query (cdc/row_count), or - for stdin.")],
+    param: Annotated[list[str] | None, typer.Option("--param", "-p", help="name=value, as often as needed.")] = None,
+    lake: LakeOption = None,
+    as_json: JsonOption = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV, every row.")] = False,
+    rows: Annotated[int, typer.Option(help="Rows shown as text.", min=1)] = 50,
+    allow_write: Annotated[bool, typer.Option("--allow-write", help="Let a statement write.")] = False,
+) -> None:
+    """Run one statement in Athena's dialect and print its rows."""
+    with _exit_codes():
+        from datalake_kit.lake import connect
+        from datalake_kit.sql import bind_query, load_query, query_names
+
+        statement = sys.stdin.read() if text == "-" else text
+        with connect(lake) as opened:
+            if statement in query_names():
+                query = load_query(statement)
+                kinds = {p.name: p.type for p in query.parameters}
+                statement, values = bind_query(query, {k: _typed(k, v, kinds.get(k)) for k, v in _pairs(param)})
+            else:
+                values = {k: _typed(k, v, None) for k, v in _pairs(param)}
+            frame = opened.sql(statement, params=values, allow_write=allow_write)
+        if as_json:
+            typer.echo(frame.to_json(orient="records", date_format="iso", force_ascii=False, indent=1))
+        elif as_csv:
+            typer.echo(frame.to_csv(index=False), nl=False)
+        else:
+            typer.echo(frame.head(rows).to_string(index=False))
+            if len(frame) > rows:
+                typer.echo(f"... {len(frame) - rows} more rows (--rows, --csv or --json)")
+
+
+def _pairs(given: list[str] | None) -> list[tuple[str, str]]:
+    pairs = [p.partition("=") for p in given or []]
+    for name, sign, _ in pairs:
+        if not sign or not name:
+            raise ParameterError(f"A parameter is written name=value, not {name!r}.")
+    names = [name for name, _, _ in pairs]
+    twice = sorted({n for n in names if names.count(n) > 1})
+    if twice:
+        raise ParameterError(f"Given twice: {', '.join(twice)}.")
+    return [(name, value) for name, _, value in pairs]
+
+
+def _typed(name: str, text: str, kind: str | None) -> Any:
+    """Read a value: by its declared type, else as JSON (5, 2.5, true, null, "5", [1, 2]), else a date, else text."""
+    import datetime as dt
+
+    if kind in ("text", "identifier"):
+        return text
+    try:
+        return json.loads(text)
+    except ValueError:
+        pass
+    for reader in (dt.date.fromisoformat, dt.datetime.fromisoformat):
+        try:
+            return reader(text)
+        except ValueError:
+            continue
+    if kind is not None:
+        raise ParameterError(f"{name} must be {kind}, not {text!r}.")
+    return text
+
+
+@app.command()
+def validate(
+    table: Annotated[list[str] | None, typer.Argument(help="database.table, as many as wanted; else all.")] = None,
+    staging: Annotated[str, typer.Option(help="Folder of the DMS files; else the lake's _raw/staging.")] = "",
+    level: Annotated[str, typer.Option(help="counts, keys or values.")] = "counts",
+    html: Annotated[Path | None, typer.Option(help="Write the report as a page to this file.")] = None,
+    lake: LakeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Hold replicated tables against the DMS files behind them. Exit code 1 when one differs."""
+    with _exit_codes():
+        from datalake_kit import cdc
+        from datalake_kit.lake import connect
+        from datalake_kit.storage import write_atomically
+
+        with connect(lake) as opened:
+            folder = staging or (str(opened.root / "_raw" / "staging") if opened.root else "")
+            if not folder:
+                raise ConfigError("Say where the DMS files are: --staging FOLDER.")
+            validation = cdc.validate(opened, tables=table or None, staging=folder, level=level)
+        if html is not None:
+            with write_atomically(html) as temporary:
+                temporary.write_text(validation.to_html(), encoding="utf-8")
+        if as_json:
+            _print_json(validation.to_dict())
+        else:
+            typer.echo(validation.to_markdown())
+        if not validation.ok:
+            raise typer.Exit(1 if validation.status == "different" else 2)
+
+
+@app.command()
+def extract(
+    files: Annotated[str, typer.Argument(help="Folder or glob of NetCDF files.")],
+    points: Annotated[Path, typer.Option(help="CSV with point_id, latitude, longitude.")],
+    out: Annotated[Path, typer.Option(help="Folder of the daily Parquet files.")],
+    max_distance_km: Annotated[float | None, typer.Option(help="Refuse points farther from the grid.")] = None,
+    on_masked: Annotated[str, typer.Option(help="raise, or keep points on sea as gaps.")] = "raise",
+    as_json: JsonOption = False,
+) -> None:
+    """Extract time series of points from satellite files. Files that cannot be read are listed as rejects."""
+    with _exit_codes():
+        from datalake_kit import irradiance
+
+        options = {} if max_distance_km is None else {"max_distance_km": max_distance_km}
+        result = irradiance.extract(files, points, out, on_masked=on_masked, **options)
+        if as_json:
+            _print_json(result.to_dict())
+        else:
+            typer.echo(result)
+
+
+@app.command()
+def run(
+    notebook: Annotated[
+        str | None, typer.Argument(help="A curated notebook's name, or a path; else list them.")
+    ] = None,
+    output: Annotated[Path | None, typer.Option(help="Folder of the run; else runs/NAME.")] = None,
+    param: Annotated[list[str] | None, typer.Option("--param", "-p", help="name=value, as often as needed.")] = None,
+    lake: LakeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Run a notebook: executed copy, page without code, verdict. Exit code 1 when its checks failed."""
+    with _exit_codes():
+        from datalake_kit.runs import find_notebook, notebook_names, notebook_parameters, run_notebook
+        from datalake_kit.runs.parameters import from_text, read_notebook
+
+        if notebook is None:
+            typer.echo("\n".join(notebook_names()))
+            return
+        source = find_notebook(notebook)
+        known = {p.name: p for p in notebook_parameters(read_notebook(source), source)}
+        values: dict[str, Any] = {k: from_text(known[k], v) if k in known else v for k, v in _pairs(param)}
+        if lake is not None:
+            values["lake"] = lake
+        result = run_notebook(source, output or Path("runs") / source.stem, check=False, **values)
+        if as_json:
+            _print_json(vars(result))
+        else:
+            typer.echo(f"{result.status}: {result.sentence}\n{result.page}")
+        if not result.ok:
+            raise typer.Exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,33 @@
+"""Every test starts from a clean environment: no configured lake, no AWS credentials, no display."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+os.environ["MPLBACKEND"] = "Agg"
+DATA = Path(__file__).parent / "data"
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    for name in list(os.environ):
+        if name.startswith(("DATALAKE_KIT_", "AWS_")) and not name.startswith("DATALAKE_KIT_TEST_"):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.mktemp("config")))
+
+
+@pytest.fixture
+def data() -> Path:
+    """Files that tests read: real tables, documents, recorded answers."""
+    return DATA
+
+
+@pytest.fixture(scope="session")
+def demo_lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The whole demo lake, built once a run; read it, do not change it."""
+    from datalake_kit.demo import build_demo
+
+    return build_demo(tmp_path_factory.mktemp("demo") / "lake", progress=False)

@@ -1,0 +1,136 @@
+"""Which lake is meant."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from datalake_kit.config import AthenaSettings, FolderSettings, lake_settings
+from datalake_kit.errors import ConfigError, LakeNotFoundError
+from datalake_kit.lake import connect
+
+FILE = """
+default = "demo"
+[lakes.demo]
+path = "lakes/demo"
+[lakes.prod]
+workgroup = "analysts"
+database = "taxi"
+region = "eu-west-1"
+"""
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project with datalake.toml, one lake folder and a working folder two levels down."""
+    (tmp_path / "lakes" / "demo").mkdir(parents=True)
+    (tmp_path / "deep" / "down").mkdir(parents=True)
+    (tmp_path / "datalake.toml").write_text(FILE)
+    monkeypatch.chdir(tmp_path / "deep" / "down")
+    return tmp_path
+
+
+def test_the_default_of_the_file_is_found_from_below(home: Path) -> None:
+    assert lake_settings() == FolderSettings(home / "lakes" / "demo", name="demo")
+
+
+def test_a_name_of_the_file(home: Path) -> None:
+    assert lake_settings("prod") == AthenaSettings("analysts", name="prod", database="taxi", region="eu-west-1")
+
+
+def test_the_environment_comes_before_the_file(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATALAKE_KIT_LAKE", "prod")
+    assert isinstance(lake_settings(), AthenaSettings)
+    assert isinstance(lake_settings("demo"), FolderSettings)
+
+
+def test_the_users_own_file_comes_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    (tmp_path / "config" / "datalake_kit").mkdir(parents=True)
+    (tmp_path / "config" / "datalake_kit" / "datalake.toml").write_text('[lakes.mine]\nworkgroup = "w"\n')
+    assert lake_settings("mine") == AthenaSettings("w", name="mine")
+
+
+def test_a_folder_by_path_or_by_plain_word(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path)
+    for target in ("here", "./here", tmp_path / "here", str(tmp_path / "here")):
+        assert lake_settings(target) == FolderSettings(tmp_path / "here")
+
+
+def test_an_athena_address() -> None:
+    found = lake_settings("athena://team-a?database=taxi&region=eu-west-1&catalog=other")
+    assert found == AthenaSettings("team-a", database="taxi", region="eu-west-1", catalog="other")
+    assert lake_settings("athena://w", database="d") == AthenaSettings("w", database="d")
+
+
+def test_nothing_configured_shows_all_three_ways(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigError) as caught:
+        connect()
+    for way in ('dk.connect("demo-lake")', "DATALAKE_KIT_LAKE", "datalake.toml"):
+        assert way in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("target", "message"),
+    [
+        ("demmo", "Did you mean demo"),
+        ("./lake", "No such folder"),
+        ("s3://bucket/lake", "s3:// is no lake"),
+        ("athena://", "names its workgroup"),
+        ("athena://w?databse=x", "Did you mean database"),
+        ("athena://w?region=a&region=b", "given twice: region"),
+        ("athena://user:secret@w", "No user or password"),
+    ],
+)
+def test_wrong_targets(home: Path, target: str, message: str) -> None:
+    with pytest.raises((ConfigError, LakeNotFoundError), match=message) as caught:
+        lake_settings(target)
+    assert "secret" not in str(caught.value)
+
+
+def test_a_file_is_no_lake(home: Path) -> None:
+    with pytest.raises(LakeNotFoundError, match="this is a file"):
+        lake_settings(home / "datalake.toml")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ('defualt = "x"', "unknown key 'defualt'. Did you mean default"),
+        ('[lakes.a]\npath = "."\nregoin = "x"', "unknown key 'regoin'. Did you mean region"),
+        ('[lakes.a]\npath = "."\nworkgroup = "w"', "either path"),
+        ("[lakes.a]\nregion = 'x'", "either path"),
+        ("[lakes.a]\npath = 5", "must be text"),
+        ('[lakes.a]\npath = "."\nregion = "x"', "unknown key 'region'"),
+        ('[lakes.a]\npath = "nowhere"', "No such folder"),
+        ("default = 5\n[lakes.a]\npath = '.'", "default must be the name"),
+        ("lakes = 5", "lakes are tables"),
+        ("this is no toml", "is not TOML"),
+    ],
+)
+def test_wrong_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str, message: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "datalake.toml").write_text(content)
+    with pytest.raises((ConfigError, LakeNotFoundError), match=message) as caught:
+        lake_settings("a")
+    assert "datalake.toml" in str(caught.value)
+
+
+def test_a_default_that_is_no_lake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "datalake.toml").write_text('default = "dmo"\n[lakes.demo]\npath = "."\n')
+    with pytest.raises(ConfigError, match="Did you mean demo"):
+        lake_settings()
+
+
+def test_the_repr_of_a_lake_has_no_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "hush")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIA-hush")
+    lake = connect("athena://w?region=eu-west-1&output_location=s3://bucket/with-token")
+    assert "workgroup=w" in repr(lake)
+    assert "hush" not in repr(lake) + lake._repr_html_()
+    assert "token" not in repr(lake)
