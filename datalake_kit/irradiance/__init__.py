@@ -1,0 +1,34 @@
+"""Irradiance of points out of satellite files: extract, read, judge.
+
+>>> import datalake_kit as dk
+>>> result = dk.irradiance.extract("satellite/", "points.csv", "lake/irradiance/plants")    # doctest: +SKIP
+>>> frame = dk.irradiance.read(lake, "irradiance.plants", points="turin")                   # doctest: +SKIP
+>>> dk.plots.irradiance.series(frame)                                                       # doctest: +SKIP
+
+Values of this kind of product hold for an instant: `Product.scan_offset` tells how long after the slot a line was seen.
+Times are UTC, W/m2 throughout.
+"""
+
+from __future__ import annotations
+
+from datalake_kit.irradiance.extract import extract
+from datalake_kit.irradiance.extraction import Extraction
+from datalake_kit.irradiance.listing import Plan, plan
+from datalake_kit.irradiance.points import Grid, locate_points, read_points
+from datalake_kit.irradiance.product import IODC_MDSSFTD, MSG_MDSSFTD, PRODUCTS, Product, Variable, find_product
+
+__all__ = [
+    "IODC_MDSSFTD",
+    "MSG_MDSSFTD",
+    "PRODUCTS",
+    "Extraction",
+    "Grid",
+    "Plan",
+    "Product",
+    "Variable",
+    "extract",
+    "find_product",
+    "locate_points",
+    "plan",
+    "read_points",
+]

@@ -1,0 +1,188 @@
+"""The table of points: one Parquet file a day, with a manifest beside it that says what it was made from.
+
+    <table>/_table.json                          product, step, units, the points and their cells
+    <table>/date=2025-06-18/points.parquet       time, point_id and the variables; sorted by point_id, time
+    <table>/date=2025-06-18/_manifest.json       source files with size and time, rejects, readers, fingerprint
+
+The folders are Hive partitions: `date` becomes a column for DuckDB, Athena, awswrangler and pyarrow, and a condition on
+it keeps the other days unread. Files whose names begin with an underscore are no data for any of these readers. `time`
+is the start of the slot in UTC, stored without a zone because Athena's Parquet tables have none: both engines then show
+the same. What was not seen (masked, no file) is NULL or absent, never zero.
+
+A day is finished when its Parquet file carries the fingerprint that its manifest states. The Parquet file is moved into
+place first, the manifest after it, so a day that was interrupted anywhere is read again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from datalake_kit.errors import DataError
+from datalake_kit.irradiance.product import Product
+from datalake_kit.storage import local_path, write_atomically
+
+__all__ = ["DayManifest", "day_folder", "finished_manifest", "read_table_info", "write_day", "write_table_info"]
+
+DATA, MANIFEST, TABLE = "points.parquet", "_manifest.json", "_table.json"
+FORMAT = 1
+_FINGERPRINT = b"datalake_kit.fingerprint"
+_POINT_COLUMNS = ("name", "latitude", "longitude", "altitude", "cell_latitude", "cell_longitude", "distance_km")
+
+
+@dataclass(frozen=True)
+class DayManifest:
+    """What a day was made from. `sources` are (name, size, modified in ns), `rejects` (name, reason, detail)."""
+
+    product: str
+    day: str
+    variables: tuple[str, ...]
+    points: str
+    sources: tuple[tuple[str, int, int], ...]
+    rejects: tuple[tuple[str, str, str], ...] = ()
+    readers: tuple[tuple[str, int], ...] = ()
+    fallbacks: tuple[str, ...] = ()
+    rows: int = 0
+    masked: int = 0
+    source_bytes: int = 0
+    format: int = FORMAT
+
+    @property
+    def inputs(self) -> tuple[Any, ...]:
+        """What must be equal for the day not to be read again."""
+        return (self.format, self.product, self.day, self.variables, self.points, self.sources)
+
+    @property
+    def fingerprint(self) -> str:
+        """A digest of the whole manifest."""
+        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
+
+
+def day_folder(table: Path, day: date) -> Path:
+    """Return the folder of a day."""
+    return table / f"date={day:%Y-%m-%d}"
+
+
+def write_day(table: Path, day: date, rows: pa.Table, manifest: DayManifest) -> int:
+    """Write a day and then its manifest, each in one step; return the bytes of the Parquet file."""
+    folder = day_folder(table, day)
+    marked = rows.replace_schema_metadata({_FINGERPRINT: manifest.fingerprint.encode()})
+    names = [n for n in rows.column_names if n != "time"]
+    with write_atomically(folder / DATA) as path:
+        pq.write_table(
+            marked,
+            path,
+            compression="zstd",
+            use_dictionary=names,
+            column_encoding={"time": "DELTA_BINARY_PACKED"},
+            row_group_size=2000,
+        )
+        if pq.read_metadata(path).num_rows != rows.num_rows:
+            raise DataError(f"The day {day} was not written whole: {path}. Is the disk full?")
+        size = path.stat().st_size
+    with write_atomically(folder / MANIFEST) as path:
+        path.write_text(
+            json.dumps(asdict(manifest) | {"fingerprint": manifest.fingerprint}, indent=1), encoding="utf-8"
+        )
+    return size
+
+
+def finished_manifest(table: Path, day: date) -> DayManifest | None:
+    """Return the manifest of a day that is finished; None when it is absent, damaged or of another Parquet file."""
+    folder = day_folder(table, day)
+    try:
+        stated = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        manifest = _manifest(stated)
+        inside = (pq.read_metadata(folder / DATA).metadata or {}).get(_FINGERPRINT, b"").decode()
+    except (OSError, ValueError, TypeError, KeyError, pa.ArrowException):
+        return None
+    return manifest if inside == manifest.fingerprint == stated.get("fingerprint") else None
+
+
+def point_ids(table: Path, day: date) -> set[str]:
+    """Return the ids of the points that a finished day holds."""
+    column = pq.read_table(day_folder(table, day) / DATA, columns=["point_id"], partitioning=None)
+    return set(column.column(0).unique().to_pylist())
+
+
+def points_digest(points: pd.DataFrame) -> str:
+    """Return a digest of ids and places, in any order."""
+    ordered = points.sort_values("point_id")
+    text = "\n".join(f"{p.point_id}|{p.latitude!r}|{p.longitude!r}" for p in ordered.itertuples())
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def read_table_info(table: str | Path) -> dict[str, Any]:
+    """Return what `_table.json` says; empty when there is none."""
+    path = local_path(table) / TABLE
+    try:
+        info = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        raise DataError(
+            f"The description of the table cannot be read: {path} ({error}). Extract again to renew it."
+        ) from None
+    return dict(info)
+
+
+def write_table_info(
+    table: Path, product: Product, points: pd.DataFrame, *, step_seconds: int, origin: str = "extracted"
+) -> None:
+    """Write or extend `_table.json`: points that are already there stay."""
+    known = read_table_info(table).get("points", {})
+    named = {p["point_id"]: _point(p) for p in points.to_dict("records")}
+    info = {
+        "format": FORMAT,
+        "product": product.name,
+        "title": product.title,
+        "origin": origin,
+        "step_seconds": step_seconds,
+        "instantaneous": product.instantaneous,
+        "scan_seconds": product.scan_seconds,
+        "scan_uncertainty_seconds": product.scan_uncertainty,
+        "units": {v.column: v.units for v in product.variables},
+        "points": dict(sorted((known | named).items())),
+    }
+    text = json.dumps(info, indent=1, ensure_ascii=False)
+    path = table / TABLE
+    if not path.exists() or path.read_text(encoding="utf-8") != text:
+        with write_atomically(path) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+
+
+def check_same_places(table: Path, points: pd.DataFrame) -> None:
+    """Raise when an id of the table stands for another place in this list."""
+    known = read_table_info(table).get("points", {})
+    moved = [
+        f"{p.point_id} ({known[p.point_id]['latitude']:g}, {known[p.point_id]['longitude']:g})"
+        for p in points.itertuples()
+        if p.point_id in known
+        and (known[p.point_id]["latitude"], known[p.point_id]["longitude"]) != (p.latitude, p.longitude)
+    ]
+    if moved:
+        raise DataError(
+            f"The table {table} already holds these points at another place: {', '.join(moved[:10])}. "
+            "Give the place as it is there, another id, or another folder."
+        )
+
+
+def _point(values: dict[Any, Any]) -> dict[str, Any]:
+    return {n: values[n] for n in _POINT_COLUMNS if n in values and not pd.isna(values[n])}
+
+
+def _manifest(stated: dict[str, Any]) -> DayManifest:
+    fields = {k: v for k, v in stated.items() if k != "fingerprint"}
+    for name in ("variables", "fallbacks"):
+        fields[name] = tuple(fields[name])
+    for name in ("sources", "rejects", "readers"):
+        fields[name] = tuple(tuple(v) for v in fields[name])
+    return DayManifest(**fields)
