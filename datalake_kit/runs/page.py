@@ -14,17 +14,8 @@ from datalake_kit.storage import write_atomically
 if TYPE_CHECKING:
     from datalake_kit.runs.execute import RunResult
 
-# The page is read on a wide screen and on a phone: text keeps a readable width, wide tables scroll by themselves.
-_NOTEBOOK_STYLE = """
-body { max-width: 62rem; margin: 0 auto !important; padding: 1rem !important; box-sizing: border-box; }
-.jp-Cell { padding-left: 0 !important; padding-right: 0 !important; }
-.jp-RenderedHTMLCommon { overflow-x: auto; font-size: 15px; }
-.jp-OutputArea-output { overflow-x: auto; }
-.jp-OutputPrompt, .jp-InputPrompt { display: none !important; }
-img { max-width: 100%; height: auto; }
-"""
-
-_INDEX_STYLE = """
+# Read on a wide screen and on a phone, by day and by night; nothing is fetched from elsewhere.
+_STYLE = """
 :root { color-scheme: light dark; --text: #1c2430; --quiet: #5a6675; --ground: #f5f7f9; --card: #fff; --line: #d8dee5;
         --pass: #0072B2; --fail: #A3123A; --warn: #8A5A00; }
 @media (prefers-color-scheme: dark) {
@@ -36,26 +27,38 @@ body { margin: 0; background: var(--ground); color: var(--text); font: 16px/1.5 
 main { max-width: 76rem; margin: 0 auto; padding: 2rem 1.5rem 3rem; }
 h1 { font-size: 1.7rem; line-height: 1.25; margin: 0 0 .3rem; }
 h2 { font-size: 1.15rem; line-height: 1.35; margin: 0 0 .5rem; }
+a { color: var(--pass); } a:focus-visible { outline: 2px solid; outline-offset: 2px; }
+img { display: block; max-width: 100%; height: auto; background: #fff; border-radius: 6px;
+      border: 1px solid var(--line); }
+table { border-collapse: collapse; font-size: .92rem; }
+td, th { text-align: left; padding: .25rem 1.25rem .25rem 0; border-bottom: 1px solid var(--line);
+         vertical-align: top; }
+pre { background: var(--card); border: 1px solid var(--line); border-radius: 8px; padding: .9rem 1rem;
+      overflow-x: auto; font-size: .88rem; }
+@media (max-width: 760px) { main { padding: 1.25rem .9rem 2rem; } h1 { font-size: 1.35rem; } }
+"""
+
+_NOTEBOOK_STYLE = """
+main { max-width: 60rem; }
+h1 { margin-bottom: 1rem; } h2 { margin-top: 2.2rem; } h3 { margin-top: 1.6rem; font-size: 1rem; }
+.anchor-link, .jp-InputArea, .prompt, .jp-Prompt { display: none; }
+.jp-OutputArea-child, .output_area, .output_html, .jp-RenderedHTML, .jp-RenderedHTMLCommon { overflow-x: auto; }
+.dataframe { border: 0; } .dataframe td, .dataframe th { white-space: nowrap; text-align: right; padding: .2rem .7rem; }
+.dataframe thead th { border-bottom: 2px solid var(--line); }
+.jp-OutputArea-child { margin: .4rem 0; }
+"""
+
+_INDEX_STYLE = """
 .lead { color: var(--quiet); margin: 0 0 1.75rem; max-width: 60rem; }
 article { display: grid; grid-template-columns: minmax(0, 5fr) minmax(0, 8fr); gap: 1.75rem; background: var(--card);
           border: 1px solid var(--line); border-radius: 10px; padding: 1.5rem; margin-bottom: 1.25rem; }
-article p { margin: 0 0 .9rem; overflow-wrap: anywhere; }
+article p { margin: 0 0 .9rem; overflow-wrap: anywhere; } article img { width: 100%; }
 .verdict { display: inline-block; font-weight: 600; border: 1.5px solid; border-radius: 999px; padding: .05rem .75rem;
            margin-bottom: .8rem; }
 .passed { color: var(--pass); } .failed { color: var(--fail); } .error { color: var(--warn); }
 .meta { color: var(--quiet); font-size: .9rem; }
-a { color: var(--pass); } a:focus-visible { outline: 2px solid; outline-offset: 2px; }
-img { display: block; width: 100%; height: auto; background: #fff; border-radius: 6px; border: 1px solid var(--line); }
-.scroll { overflow-x: auto; }
-table { border-collapse: collapse; font-size: .92rem; } td, th { text-align: left; padding: .25rem 1.25rem .25rem 0;
-          border-bottom: 1px solid var(--line); vertical-align: top; }
-pre { background: var(--card); border: 1px solid var(--line); border-radius: 8px; padding: .9rem 1rem; overflow-x: auto;
-      font-size: .88rem; }
-section { margin-top: 2rem; }
-@media (max-width: 760px) {
-  main { padding: 1.25rem .9rem 2rem; } h1 { font-size: 1.35rem; }
-  article { grid-template-columns: minmax(0, 1fr); padding: 1rem; gap: 1rem; }
-}
+.scroll { overflow-x: auto; } section { margin-top: 2rem; }
+@media (max-width: 760px) { article { grid-template-columns: minmax(0, 1fr); padding: 1rem; gap: 1rem; } }
 """
 
 _SIGNS = {"passed": "✓ passed", "failed": "✗ failed", "error": "! could not run"}
@@ -68,16 +71,20 @@ def notebook_page(notebook: Any, title: str) -> str:
     except ImportError:
         raise MissingPackageError("Pages need nbconvert: pip install 'datalake_kit[notebooks]'.") from None
     exporter = HTMLExporter(
-        exclude_input=True,
-        exclude_input_prompt=True,
-        exclude_output_prompt=True,
-        mathjax_url="",
-        require_js_url="",
-        jquery_url="",
-        mermaid_js_url="",
+        template_name="basic", exclude_input=True, exclude_input_prompt=True, exclude_output_prompt=True
     )
-    body, _ = exporter.from_notebook_node(notebook, resources={"metadata": {"name": title}})
-    return str(body).replace("</head>", f"<style>{_NOTEBOOK_STYLE}</style>\n</head>", 1)
+    body, _ = exporter.from_notebook_node(notebook)
+    return _page(title, str(body), _NOTEBOOK_STYLE)
+
+
+def _page(title: str, body: str, style: str) -> str:
+    return f"""<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{html.escape(title)}</title><style>{_STYLE}{style}</style></head>
+<body><main>
+{body}
+</main></body></html>
+"""
 
 
 def write_index(
@@ -103,16 +110,10 @@ def write_index(
     if snippet:
         parts.append(f"<section><h2>Go on from here</h2><pre>{html.escape(snippet)}</pre></section>")
     passed = sum(r.ok for r in results)
-    page = f"""<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{html.escape(title)}</title><style>{_INDEX_STYLE}</style></head>
-<body><main><h1>{html.escape(title)}</h1>
-<p class="lead">{html.escape(lead)} {passed} of {len(results)} notebooks passed.</p>
-{"".join(parts)}
-</main></body></html>
-"""
+    told = f"{html.escape(lead)} {passed} of {len(results)} notebooks passed."
+    body = f'<h1>{html.escape(title)}</h1><p class="lead">{told}</p>{"".join(parts)}'
     with write_atomically(target) as temporary:
-        temporary.write_text(page, encoding="utf-8")
+        temporary.write_text(_page(title, body, _INDEX_STYLE), encoding="utf-8")
     return target
 
 
