@@ -16,6 +16,9 @@ from datalake_kit.irradiance.extraction import Extraction
 from datalake_kit.irradiance.listing import Plan, plan
 from datalake_kit.irradiance.points import Grid, locate_points, read_points
 from datalake_kit.irradiance.product import IODC_MDSSFTD, MSG_MDSSFTD, PRODUCTS, Product, Variable, find_product
+from datalake_kit.irradiance.quality import above_limit, below_limit, flags, missing, named_bits, night_nonzero
+from datalake_kit.irradiance.series import read
+from datalake_kit.irradiance.solar import clear_sky, clear_sky_index, solar_position, sun_times
 
 __all__ = [
     "IODC_MDSSFTD",
@@ -26,9 +29,20 @@ __all__ = [
     "Plan",
     "Product",
     "Variable",
+    "above_limit",
+    "below_limit",
+    "clear_sky",
+    "clear_sky_index",
     "extract",
     "find_product",
+    "flags",
     "locate_points",
+    "missing",
+    "named_bits",
+    "night_nonzero",
     "plan",
+    "read",
     "read_points",
+    "solar_position",
+    "sun_times",
 ]

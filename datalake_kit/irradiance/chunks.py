@@ -52,8 +52,9 @@ def read_cells(dataset: h5py.Dataset, descriptor: int, rows: Array, columns: Arr
 def packing_of(dataset: h5py.Dataset) -> Packing:
     """Return how a variable is packed, as netCDF4 would see it."""
     attributes: dict[str, Any] = {}
+    present = set(dataset.attrs)
     for name in (*DECODING, "_FillValue"):
-        if name in dataset.attrs:
+        if name in present:
             value = dataset.attrs[name]
             if isinstance(value, h5py.Empty) or (isinstance(value, np.ndarray) and value.dtype.kind not in "iuf"):
                 raise UnsupportedLayoutError(f"attribute {name} of type {value.dtype}")

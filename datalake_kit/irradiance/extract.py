@@ -23,6 +23,8 @@ from datalake_kit.storage import local_path
 
 __all__ = ["extract"]
 
+LARGE_FILE = 500_000  # bytes
+
 
 class _Executor(Protocol):
     def submit(self, fn: Any, /, *args: Any) -> Any: ...
@@ -67,7 +69,7 @@ def extract(
         them, or are kept as gaps.
     executor : optional
         Anything with `submit(function, argument)` that returns a future: an executor of concurrent.futures, a dask
-        client. Days run there. Without one they run here, two threads reading the files of a day.
+        client. Days run there. Without one they run here, two threads reading the files of a day when these are large.
     progress : bool
         Show a bar with days, rate and time left.
 
@@ -206,17 +208,16 @@ def _run(
 def _outcomes(
     jobs: list[DayJob], *, executor: _Executor | None, refuse_masked: bool
 ) -> Iterator[tuple[date, tuple[store.DayManifest, int]]]:
-    threads = min(2, os.cpu_count() or 1)
     checked = not refuse_masked
     rest = list(jobs)
     while rest and not checked:
         job = rest.pop(0)
-        outcome = extract_day(replace(job, threads=threads, refuse_masked=True))
+        outcome = extract_day(replace(job, threads=_threads(job), refuse_masked=True))
         checked = outcome[0].rows > 0
         yield job.day, outcome
     if executor is None:
         for job in rest:
-            yield job.day, extract_day(replace(job, threads=threads))
+            yield job.day, extract_day(replace(job, threads=_threads(job)))
         return
     futures = [(job.day, executor.submit(extract_day, job)) for job in rest]
     try:
@@ -225,6 +226,12 @@ def _outcomes(
     finally:
         for _, future in futures:
             future.cancel()
+
+
+def _threads(job: DayJob) -> int:
+    """Two threads pay where inflating is most of the work, which goes on without Python's lock; for small files not."""
+    large = sum(f.size for f in job.files) > LARGE_FILE * len(job.files)
+    return 2 if large and (os.cpu_count() or 1) > 1 else 1
 
 
 def _shown(outcomes: Iterator[Any], total: int) -> Iterator[Any]:

@@ -94,8 +94,8 @@ def locate_points(points: pd.DataFrame, grid: Grid, *, max_distance_km: float = 
     row = _nearest(grid.latitude, points["latitude"].to_numpy())
     column = _nearest(grid.longitude, points["longitude"].to_numpy())
     result["row"], result["column"] = row, column
-    result["cell_latitude"] = grid.latitude[row].astype(float)
-    result["cell_longitude"] = grid.longitude[column].astype(float)
+    result["cell_latitude"] = grid.latitude[row].astype(float).round(6)
+    result["cell_longitude"] = grid.longitude[column].astype(float).round(6)
     result["distance_km"] = _distance(result)
     far = result[~_on_grid(result, grid) | (result["distance_km"] > max_distance_km)]
     if len(far):

@@ -110,8 +110,13 @@ def read_file(
         if type(error).__name__ != "UnsupportedLayoutError":  # chunks.py is imported with h5py only when used
             raise
         why = str(error)
-    with _damage_as_reject():
-        return _read_netcdf(path, asked, why)
+    try:
+        with _damage_as_reject():
+            return _read_netcdf(path, asked, why)
+    except RejectedFileError as error:
+        if error.reason != "unreadable":
+            raise
+        raise RejectedFileError("unreadable", f"{why}; netCDF4 cannot read it either") from error
 
 
 @dataclass(frozen=True)
