@@ -6,6 +6,21 @@
 
 from __future__ import annotations
 
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from datalake_kit.hudi.snapshot import Snapshot, open_snapshot
 
-__all__ = ["Snapshot", "open_snapshot"]
+if TYPE_CHECKING:
+    from datalake_kit.hudi.rows import read, timeline
+
+__all__ = ["Snapshot", "open_snapshot", "read", "timeline"]
+
+
+def __getattr__(name: str) -> Any:
+    """Load `read` and `timeline` when first asked for: the lake's engine imports this package to open snapshots."""
+    if name in ("read", "timeline"):
+        value = getattr(importlib.import_module("datalake_kit.hudi.rows"), name)
+        globals()[name] = value
+        return value
+    raise AttributeError(f"module 'datalake_kit.hudi' has no attribute {name!r}")

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from datalake_kit.errors import HudiError, UnreadableFileError
+from datalake_kit.hudi.commits import Timeline, WriteStat
 from datalake_kit.hudi.logformat import COMMAND, read_blocks
-from datalake_kit.hudi.timeline import Timeline, WriteStat
 from datalake_kit.storage import check_parquet
 
 _BASE_NAME = re.compile(r"^(?P<id>.+?)_(?P<token>[0-9-]+)_(?P<instant>\d{14}|\d{17})\.(?P<suffix>[a-z]+)$")
@@ -126,6 +126,11 @@ def _sound_slices(
                 if not fault.file.is_log:
                     group.bases.pop(fault.file.instant)
     return tuple(slices), tuple(faults)
+
+
+def parse_base_name(path: str) -> re.Match[str] | None:
+    """Take the name of a base file apart: id, token, instant, suffix; None for another file."""
+    return _BASE_NAME.match(path.rsplit("/", 1)[-1])
 
 
 def _put(groups: _Groups, file: DataFile) -> None:

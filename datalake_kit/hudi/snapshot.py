@@ -15,9 +15,9 @@ import pyarrow.parquet as pq
 
 from datalake_kit.errors import HudiError, UnreadableFileError
 from datalake_kit.hudi.avro_schema import arrow_schema
+from datalake_kit.hudi.commits import Timeline, load_timeline
 from datalake_kit.hudi.instants import to_instant
 from datalake_kit.hudi.slices import Fault, FileSlice, Resolution, resolve_slices
-from datalake_kit.hudi.timeline import Timeline, load_timeline
 
 META_COLUMNS = (
     "_hoodie_commit_time",
