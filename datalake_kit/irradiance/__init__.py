@@ -11,6 +11,7 @@ Times are UTC, W/m2 throughout.
 
 from __future__ import annotations
 
+from datalake_kit.irradiance.energy import daily_energy
 from datalake_kit.irradiance.extract import extract
 from datalake_kit.irradiance.extraction import Extraction
 from datalake_kit.irradiance.listing import Plan, plan
@@ -33,6 +34,7 @@ __all__ = [
     "below_limit",
     "clear_sky",
     "clear_sky_index",
+    "daily_energy",
     "extract",
     "find_product",
     "flags",

@@ -18,7 +18,7 @@ from datalake_kit.irradiance.extraction import Extraction, summarise
 from datalake_kit.irradiance.listing import FilesLike, Plan, plan
 from datalake_kit.irradiance.points import Grid, PointsLike, locate_points, read_points
 from datalake_kit.irradiance.product import Product
-from datalake_kit.irradiance.readers import RejectedFileError, read_grid
+from datalake_kit.irradiance.readers import RejectedFileError, read_header
 from datalake_kit.storage import local_path
 
 __all__ = ["extract"]
@@ -111,10 +111,10 @@ def extract(
     kept = _kept(jobs)
     _check_points_kept(jobs, kept)
     store.check_same_places(table, wanted)
-    located, todo = _locate(jobs, kept, wanted, max_distance_km)
+    located, todo, title = _locate(jobs, kept, wanted, max_distance_km)
     done = _run(todo, executor=executor, refuse_masked=on_masked == "raise", progress=progress)
     step = int(planned.step.total_seconds())
-    store.write_table_info(table, planned.product, located, step_seconds=step)
+    store.write_table_info(table, planned.product, located, step_seconds=step, source=title)
     return summarise(planned, table, located, kept=kept, done=done)
 
 
@@ -169,26 +169,27 @@ def _check_points_kept(jobs: list[DayJob], kept: dict[date, store.DayManifest]) 
 
 def _locate(
     jobs: list[DayJob], kept: dict[date, store.DayManifest], wanted: pd.DataFrame, limit: float
-) -> tuple[pd.DataFrame, list[DayJob]]:
-    """Find the cells of the points on the grid of the first file that can be opened."""
+) -> tuple[pd.DataFrame, list[DayJob], str]:
+    """Find the cells of the points on the grid of the first file that can be opened; return its title too."""
     todo = [job for job in jobs if job.day not in kept]
-    grid = _first_grid(todo) or _first_grid(jobs)
-    if grid is None:
+    header = _first_header(todo) or _first_header(jobs)
+    if header is None:
         raise DataError(
             f"None of the {sum(len(j.files) for j in jobs)} files can be opened as NetCDF: "
             f"the first is {jobs[0].files[0].path}."
             if jobs
             else "There is no usable file."
         )
+    grid, title = header
     located = locate_points(wanted, grid, max_distance_km=limit)
-    return located, [replace(job, points=located, grid=grid) for job in todo]
+    return located, [replace(job, points=located, grid=grid) for job in todo], title
 
 
-def _first_grid(jobs: list[DayJob]) -> Grid | None:
+def _first_header(jobs: list[DayJob]) -> tuple[Grid, str] | None:
     for job in jobs:
         for file in job.files:
             try:
-                return read_grid(file.path, job.product)
+                return read_header(file.path, job.product)
             except (RejectedFileError, DataError):
                 continue
     return None

@@ -18,7 +18,7 @@ from datalake_kit.irradiance.packing import DECODING, NETCDF_LOCK, Packing
 from datalake_kit.irradiance.points import Grid
 from datalake_kit.irradiance.product import Product, Variable
 
-__all__ = ["CHUNKS", "NETCDF", "CellValues", "RejectedFileError", "read_file", "read_grid"]
+__all__ = ["CHUNKS", "NETCDF", "CellValues", "RejectedFileError", "read_file", "read_header"]
 
 Array = np.ndarray[Any, Any]
 
@@ -61,8 +61,8 @@ class CellValues:
     source_bytes: int = 0
 
 
-def read_grid(path: Path, product: Product) -> Grid:
-    """Return the grid of a file.
+def read_header(path: Path, product: Product) -> tuple[Grid, str]:
+    """Return the grid of a file and its title (empty when it has none).
 
     Raises
     ------
@@ -77,7 +77,7 @@ def read_grid(path: Path, product: Product) -> Grid:
                     "missing variable", f"no coordinate {name!r}; it has {', '.join(file.variables)}"
                 )
             axes.append(np.asarray(file.variables[name][:]))
-        return Grid(*axes)
+        return Grid(*axes), str(getattr(file, "title", ""))
 
 
 def read_file(

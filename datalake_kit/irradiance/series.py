@@ -217,6 +217,7 @@ def _finished(
         "table": name,
         "origin": info.get("origin", ""),
         "product": info.get("product", ""),
+        "synthetic": _is_synthetic(info),
         "units": {c: units[c] for c in wanted if c in units},
         "instantaneous": info.get("instantaneous", True),
         "scan_uncertainty_seconds": info.get("scan_uncertainty_seconds", 0.0),
@@ -225,6 +226,12 @@ def _finished(
     if one:
         result.attrs["point"] = places[points[0]]
     return result
+
+
+def _is_synthetic(info: dict[str, Any]) -> bool:
+    """Tell whether table or files say that nothing was measured."""
+    said = f"{info.get('origin', '')} {info.get('source', '')}".casefold()
+    return "synthetic" in said or said.startswith("made")
 
 
 def _place(point: str, info: dict[str, Any]) -> dict[str, Any]:

@@ -144,7 +144,7 @@ def clear_sky_index(ghi: pd.Series, ghi_clear: pd.Series, *, smallest: float = 2
 def sun_times(days: pd.DatetimeIndex, latitude: float, longitude: float) -> pd.DataFrame:
     """Return sunrise and sunset of each day as instants; NaT where the sun does not rise or set (polar day and night).
 
-    `days` are midnights with a zone; the sunrise is the one of that local date. To about a minute.
+    `days` are midnights with a zone; the sunrise is the one of that local date. Within three minutes: made for drawing.
 
     Examples
     --------

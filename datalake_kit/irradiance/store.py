@@ -135,9 +135,15 @@ def read_table_info(table: str | Path) -> dict[str, Any]:
 
 
 def write_table_info(
-    table: Path, product: Product, points: pd.DataFrame, *, step_seconds: int, origin: str = "extracted"
+    table: Path,
+    product: Product,
+    points: pd.DataFrame,
+    *,
+    step_seconds: int,
+    origin: str = "extracted",
+    source: str = "",
 ) -> None:
-    """Write or extend `_table.json`: points that are already there stay."""
+    """Write or extend `_table.json`: points that are already there stay. `source` is the title that the files carry."""
     known = read_table_info(table).get("points", {})
     named = {p["point_id"]: _point(p) for p in points.to_dict("records")}
     info = {
@@ -145,6 +151,7 @@ def write_table_info(
         "product": product.name,
         "title": product.title,
         "origin": origin,
+        "source": source,
         "step_seconds": step_seconds,
         "instantaneous": product.instantaneous,
         "scan_seconds": product.scan_seconds,
