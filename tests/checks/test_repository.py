@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
 import subprocess
 from pathlib import Path
+
+import pytest
 
 import datalake_kit
 
@@ -46,3 +50,46 @@ def test_version_and_changelog_agree() -> None:
 def test_demo_data_is_small() -> None:
     files = [f for f in (TOP / "datalake_kit" / "_demo_data").rglob("*") if f.is_file()]
     assert sum(f.stat().st_size for f in files) <= 4_000_000
+
+
+def fake_python(folder: Path, body: str) -> Path:
+    """A program in the place of Python."""
+    program = folder / "python-of-another-kind"
+    program.write_text(f"#!/bin/sh\n{body}\n")
+    program.chmod(0o755)
+    return program
+
+
+@pytest.mark.parametrize(
+    ("body", "sentence"),
+    [
+        ('case "$1" in --version) echo Python 3.9.1;; *) exit 1;; esac', "needs Python 3.11 or newer"),
+        ('case "$2" in *ensurepip*) exit 1;; *) exit 0;; esac', "lacks the venv module"),
+    ],
+)
+def test_a_machine_that_lacks_something_is_told_in_one_sentence(tmp_path: Path, body: str, sentence: str) -> None:
+    for name in ("Makefile", "pyproject.toml", "constraints.txt"):
+        shutil.copy(TOP / name, tmp_path)
+    command = ["make", "-s", f"PYTHON={fake_python(tmp_path, body)}", "test"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    assert sentence in done.stdout
+    assert len(done.stdout.strip().splitlines()) == 1
+    assert not (tmp_path / ".venv").exists()
+
+
+def test_make_installs_again_when_the_project_changed(tmp_path: Path) -> None:
+    for name in ("Makefile", "pyproject.toml", "constraints.txt"):
+        shutil.copy(TOP / name, tmp_path)
+    stamp = tmp_path / ".venv" / ".installed"
+    stamp.parent.mkdir()
+    stamp.touch()
+
+    def would_install() -> bool:
+        done = subprocess.run(["make", "-n", "test"], cwd=tmp_path, capture_output=True, text=True, check=True)
+        return "-m venv" in done.stdout
+
+    assert not would_install()
+    later = stamp.stat().st_mtime + 10
+    os.utime(tmp_path / "pyproject.toml", (later, later))
+    assert would_install()

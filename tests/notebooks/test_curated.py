@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
+import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from datalake_kit.runs import notebook_names, run_all, write_index
+from datalake_kit import errors
+from datalake_kit.runs import notebook_names, run_all, run_notebook, write_index
 
 pytestmark = [
     pytest.mark.slow,
@@ -30,3 +34,44 @@ def test_all_pass_on_the_demo_lake_and_the_index_shows_them(demo_lake: Path, tmp
     for result in results:
         assert f"{result.name}/main.png" in page
         assert f"{result.name}/{result.name}.html" in page
+
+
+@pytest.fixture
+def taxi_lake(demo_lake: Path, tmp_path: Path) -> Path:
+    """A lake of its own with the taxi tables and their staging files, to be damaged."""
+    for part in ("taxi", "_raw/staging"):
+        shutil.copytree(demo_lake / part, tmp_path / "lake" / part)
+    return tmp_path / "lake"
+
+
+def test_another_file_of_another_table_withheld_is_the_one_that_is_named(
+    taxi_lake: Path, tmp_path: Path, data: Path
+) -> None:
+    shutil.rmtree(taxi_lake / "taxi" / "table_3")
+    zipfile.ZipFile(data / "odp" / "damaged" / "v8_table_3_withheld.zip").extractall(tmp_path / "unpacked")
+    shutil.move(next((tmp_path / "unpacked").iterdir()), taxi_lake / "taxi" / "table_3")
+    with pytest.raises(errors.CheckFailedError, match=r"table_3.*20260301-100127465"):
+        run_notebook("validate_row_counts", tmp_path / "run", lake=str(taxi_lake))
+    assert "20260301-100127465" in (tmp_path / "run" / "10_validate_row_counts.html").read_text()
+
+
+def test_a_known_difference_that_has_gone_fails_too(taxi_lake: Path, tmp_path: Path, data: Path) -> None:
+    shutil.rmtree(taxi_lake / "taxi" / "table_6")
+    shutil.copytree(taxi_lake / "taxi" / "table_1", taxi_lake / "taxi" / "table_6")
+    result = run_notebook("validate_row_counts", tmp_path / "run", check=False, lake=str(taxi_lake))
+    assert result.status == "failed"
+    assert "table_6" in result.sentence
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters", "status"),
+    [
+        ("unpack_jira_issues", {"max_rejects": 0}, "failed"),
+        ("extract_irradiance_points", {"max_rejects": 0}, "failed"),
+    ],
+)
+def test_a_stricter_parameter_changes_the_verdict(
+    demo_lake: Path, tmp_path: Path, name: str, parameters: dict[str, Any], status: str
+) -> None:
+    result = run_notebook(name, tmp_path / "run", check=False, lake=str(demo_lake), **parameters)
+    assert result.status == status, result.sentence
