@@ -7,7 +7,10 @@ that netCDF4 gives, bit for bit, and no second set of rules for fill values, val
 
 from __future__ import annotations
 
+import contextlib
 import threading
+import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,7 +57,8 @@ def decode(packed: Array, packing: Packing) -> np.ma.MaskedArray[Any, Any]:
     flat = np.ascontiguousarray(packed.reshape(-1), dtype=packing.dtype)
     if not flat.size:
         return np.ma.MaskedArray(packed)
-    with NETCDF_LOCK, netCDF4.Dataset("packed", "w", diskless=True, persist=False) as file:
+    # netCDF4 warns of attributes that it does not use; what it then does is what is wanted here
+    with NETCDF_LOCK, _quiet(), netCDF4.Dataset("packed", "w", diskless=True, persist=False) as file:
         file.createDimension("n", flat.size)
         variable = file.createVariable("values", packing.dtype, ("n",), fill_value=packing.fill)
         for name, value in packing.attributes:
@@ -63,6 +67,13 @@ def decode(packed: Array, packing: Packing) -> np.ma.MaskedArray[Any, Any]:
         variable[:] = flat
         variable.set_auto_maskandscale(True)
         return np.ma.asarray(variable[:]).reshape(packed.shape)
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    with warnings.catch_warnings(), np.errstate(invalid="ignore"):
+        warnings.simplefilter("ignore")
+        yield
 
 
 def _plain(value: Any) -> Any:

@@ -116,7 +116,8 @@ def read_file(
     except RejectedFileError as error:
         if error.reason != "unreadable":
             raise
-        raise RejectedFileError("unreadable", f"{why}; netCDF4 cannot read it either") from error
+        reason = "cut short" if "truncated" in why or "ends before" in why else "unreadable"
+        raise RejectedFileError(reason, f"{why}; netCDF4 cannot read it either") from error
 
 
 @dataclass(frozen=True)
