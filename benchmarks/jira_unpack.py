@@ -1,0 +1,208 @@
+"""Newest version of each Jira issue, unpacked to typed columns: seconds and memory, beside scanning the JSON once.
+
+    python benchmarks/jira_unpack.py                     # 200,000 rows of JSON text of about 3.6 KB, 60 custom fields
+    python benchmarks/jira_unpack.py --rows 1000000
+    python benchmarks/jira_unpack.py --shape struct
+    python benchmarks/jira_unpack.py --peer              # pandas json_normalize on the same rows as well (a minute, 7 GB)
+
+30% of the rows are versions sent again. Each job runs in its own process, so that memory is its own; the figures end at
+a pandas frame.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+ROWS_A_FILE = 20_000
+KINDS = ("text", "number", "option", "date", "datetime", "user", "multi", "text", "number", "option")
+
+
+def user(number: int) -> dict[str, Any]:
+    return {"self": f"https://site.example.com/rest/api/2/user?accountId=5d{number:06d}", "accountId": f"5d{number:06d}",
+            "displayName": f"Person {number}", "active": True, "timeZone": "Europe/Vienna"}  # fmt: skip
+
+
+def option(rng: random.Random) -> dict[str, Any]:
+    number = rng.randrange(10)
+    return {"self": f"https://site.example.com/rest/api/2/customFieldOption/{number}", "value": f"Choice {number}", "id": f"{number}"}
+
+
+def custom(kind: str, rng: random.Random, when: datetime) -> Any:
+    if rng.random() < 0.6:
+        return None
+    return {
+        "text": lambda: f"Some text about thing {rng.randrange(9999)}",
+        "number": lambda: rng.choice([rng.randrange(100), rng.randrange(400) / 4]),
+        "option": lambda: option(rng),
+        "date": lambda: f"{when:%Y-%m-%d}",
+        "datetime": lambda: f"{when:%Y-%m-%dT%H:%M:%S}.000+0100",
+        "user": lambda: user(rng.randrange(300)),
+        "multi": lambda: [option(rng) for _ in range(rng.randrange(3))],
+    }[kind]()
+
+
+def issue_fields(rng: random.Random, when: datetime, number: int) -> dict[str, Any]:
+    done = rng.random() < 0.5
+    fields: dict[str, Any] = {
+        "summary": f"Issue number {number} about meter {rng.randrange(9999)}",
+        "status": {"self": "https://site.example.com/rest/api/2/status/3", "name": "Done" if done else "In Progress", "id": "3",
+                   "statusCategory": {"id": 3, "key": "done" if done else "indeterminate", "name": "Done"}},
+        "issuetype": {"id": "10001", "name": rng.choice(["Story", "Bug", "Task"]), "subtask": False, "hierarchyLevel": 0},
+        "project": {"id": "10003", "key": f"P{number % 7}", "name": f"Project {number % 7}"},
+        "priority": {"id": "3", "name": rng.choice(["High", "Medium", "Low"])},
+        "assignee": user(rng.randrange(300)) if rng.random() < 0.8 else None,
+        "reporter": user(rng.randrange(300)), "creator": user(rng.randrange(300)),
+        "created": f"{when - timedelta(days=30):%Y-%m-%dT%H:%M:%S}.123+0100", "updated": f"{when:%Y-%m-%dT%H:%M:%S}.{rng.randrange(1000):03d}+0100",
+        "duedate": f"{when:%Y-%m-%d}" if rng.random() < 0.3 else None,
+        "resolution": {"id": "10000", "name": "Done"} if done else None,
+        "resolutiondate": f"{when:%Y-%m-%dT%H:%M:%S}.000+0100" if done else None,
+        "labels": [f"label{i}" for i in range(rng.randrange(3))],
+        "components": [{"id": "1", "name": "Core"}] if rng.random() < 0.3 else [], "fixVersions": [{"id": "7", "name": "v1.7"}],
+        "votes": {"votes": rng.randrange(5), "hasVoted": False}, "watches": {"watchCount": rng.randrange(9), "isWatching": False},
+        "timeestimate": 3600, "timespent": None, "description": "What is wanted, and why. " * rng.randrange(8),
+    }  # fmt: skip
+    for field in range(60):
+        fields[f"customfield_{10000 + field}"] = custom(KINDS[field % len(KINDS)], rng, when)
+    return fields
+
+
+def generate(folder: Path, rows: int) -> None:
+    """Write the rows; a folder that is there is used again."""
+    rng = random.Random(7)
+    start = datetime(2026, 1, 1, tzinfo=UTC)
+    folder.mkdir(parents=True)
+    base = [issue_fields(rng, start + timedelta(minutes=i), i) for i in range(8000)]
+    texts = [json.dumps(fields, separators=(",", ":")) for fields in base]
+    issues = int(rows * 0.7)
+    for first in range(0, rows, ROWS_A_FILE):
+        numbers = [i if i < issues else rng.randrange(issues) for i in range(first, min(rows, first + ROWS_A_FILE))]
+        bodies = [vary(texts[rng.randrange(len(texts))], n, rng) for n in numbers]
+        run = start + timedelta(hours=first // ROWS_A_FILE)
+        table = pa.table({
+            "id": [str(100_000 + n) for n in numbers], "key": [f"P{n % 7}-{n}" for n in numbers],
+            "self": [f"https://site.example.com/rest/api/2/issue/{n}" for n in numbers],
+            "expand": ["operations"] * len(numbers), "fields": bodies,
+        })  # fmt: skip
+        pq.write_table(table, folder / f"issues-{run:%Y-%m-%dT%H-%M-%S}.parquet", compression="snappy", row_group_size=10_000)
+
+
+def vary(text: str, number: int, rng: random.Random) -> str:
+    """Make a body that no other row has: its summary, a description and a time of its own."""
+    second = rng.randrange(86_400)
+    body = text.replace('"summary":"Issue number', f'"summary":"{number} Issue number', 1)
+    at = body.index('"updated":"') + 11
+    clock = f"{second // 3600:02d}:{second // 60 % 60:02d}:{second % 60:02d}"
+    return body[: at + 11] + clock + body[at + 19 :]
+
+
+def files_of(folder: Path) -> list[Path]:
+    return sorted(folder.glob("*.parquet"))
+
+
+def as_lake(folder: Path) -> Any:
+    """The little of a lake that the loader needs."""
+    return SimpleNamespace(table=lambda name: SimpleNamespace(name=name, files=lambda: files_of(folder)), engine_name="duckdb")
+
+
+def scan(folder: Path) -> tuple[int, int]:
+    """The floor: read the column and validate each document."""
+    sources = [str(p) for p in files_of(folder)]
+    rows = duckdb.execute("SELECT count(*), count_if(json_valid(fields)) FROM read_parquet($f)", {"f": sources}).fetchone()
+    return (rows[0], 1) if rows else (0, 0)
+
+
+def unpack(folder: Path) -> tuple[int, int]:
+    from datalake_kit import jira
+
+    frame = jira.load(as_lake(folder), "jiralake.jira_raw").frame()
+    return frame.shape
+
+
+def normalize(folder: Path) -> tuple[int, int]:
+    """The peer: parse each row, keep the newest of each id, json_normalize."""
+    import pandas as pd
+
+    raw = pd.concat([pd.read_parquet(p) for p in files_of(folder)], ignore_index=True)
+    frame = pd.json_normalize([json.loads(text) for text in raw["fields"]])
+    frame["id"] = raw["id"]
+    frame["instant"] = pd.to_datetime(frame["updated"], utc=True)
+    return frame.sort_values("instant", kind="stable").drop_duplicates("id", keep="last").shape
+
+
+JOBS = {"scan": scan, "unpack": unpack, "normalize": normalize}
+
+
+def measure(job: str, folder: Path) -> tuple[float, float, str]:
+    """Run one job in a process of its own: seconds, gigabytes at the most, shape."""
+    command = [sys.executable, __file__, "--job", job, "--folder", str(folder)]
+    answer = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
+    return float(answer[0]), float(answer[1]), answer[2]
+
+
+def run_job(job: str, folder: Path) -> None:
+    import pandas  # noqa: F401 - loading the libraries is not what is measured
+
+    began = time.perf_counter()
+    rows, columns = JOBS[job](folder)
+    seconds = time.perf_counter() - began
+    scale = 1024**3 if sys.platform == "darwin" else 1024**2  # ru_maxrss: bytes on macOS, kilobytes on Linux
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / scale
+    print(f"{seconds:.2f} {memory:.2f} {rows:,}x{columns}")
+
+
+def restructure(folder: Path, target: Path) -> None:
+    """Write the same rows with `fields` as a struct."""
+    target.mkdir(parents=True)
+    connection = duckdb.connect()
+    sample = str(files_of(folder)[0])
+    shape = connection.execute("SELECT json_group_structure(fields) FROM read_parquet($f) LIMIT 2000", {"f": sample}).fetchone()
+    for path in files_of(folder):
+        query = "SELECT * REPLACE (json_transform(fields, $shape) AS fields) FROM read_parquet($f)"
+        table = connection.execute(query, {"f": str(path), "shape": shape[0] if shape else "{}"}).to_arrow_table()
+        pq.write_table(table, target / path.name, compression="snappy", row_group_size=10_000)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--rows", type=int, default=200_000)
+    parser.add_argument("--shape", choices=["text", "struct"], default="text")
+    parser.add_argument("--peer", action="store_true", help="run pandas json_normalize too")
+    parser.add_argument("--repeat", type=int, default=3)
+    parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()) / "datalake_kit_benchmarks")
+    parser.add_argument("--job", choices=list(JOBS), help=argparse.SUPPRESS)
+    chosen = parser.parse_args()
+    if chosen.job:
+        run_job(chosen.job, chosen.folder)
+        return
+    folder = chosen.folder / f"jira-{chosen.rows}"
+    if not folder.exists():
+        generate(folder, chosen.rows)
+    if chosen.shape == "struct":
+        source, folder = folder, chosen.folder / f"jira-{chosen.rows}-struct"
+        if not folder.exists():
+            restructure(source, folder)
+    jobs = (["scan"] if chosen.shape == "text" else []) + ["unpack"] + (["normalize"] if chosen.peer and chosen.shape == "text" else [])
+    best = {job: min(measure(job, folder) for _ in range(chosen.repeat if job != "normalize" else 1)) for job in jobs}
+    for job, (seconds, memory, shape) in best.items():
+        print(f"{job:10} {seconds:7.2f} s {memory:6.2f} GB  {shape}")
+    if "scan" in best:
+        print(f"unpack takes {best['unpack'][0] / best['scan'][0]:.1f} times as long as scanning and validating the JSON once")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,38 @@
+"""Text to typed Arrow columns, only where no value is lost or changed."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+TYPES = {
+    "text": pa.large_string(), "json": pa.large_string(), "number": pa.float64(), "boolean": pa.bool_(),
+    "date": pa.date32(), "datetime": pa.timestamp("us", "UTC"),
+}  # fmt: skip
+
+
+def cast_column(column: pa.ChunkedArray, kind: str) -> pa.ChunkedArray | None:
+    """Cast text to a type; None when a value cannot have it, or would not be the same in it.
+
+    Numbers are JSON's, as DOUBLE; an integer of more digits than a DOUBLE holds is none. Booleans are `true` and
+    `false`. An instant must have an offset: without one it is not known when it was.
+    """
+    if column.null_count == len(column):
+        return pa.chunked_array([pa.nulls(len(column), TYPES[kind])])
+    if kind == "number" and not _are_numbers(column):
+        return None
+    if kind == "boolean" and not set(column.unique().to_pylist()) <= {"true", "false", None}:
+        return None
+    try:
+        return pc.cast(column, TYPES[kind])
+    except pa.ArrowInvalid:
+        return None
+
+
+def _are_numbers(column: pa.ChunkedArray) -> bool:
+    if pc.any(pc.match_substring_regex(column, r"[^0-9eE+.\-]")).as_py():
+        return False
+    long = pc.filter(column, pc.match_substring_regex(column, r"^-?\d{16,}$")).to_pylist()
+    return all(Decimal(repr(float(text))) == Decimal(text) for text in long if text is not None)

@@ -1,0 +1,262 @@
+"""Jira's fields as typed, named columns of a frame. Pure: frames in, frames out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+
+from datalake_kit.errors import ColumnNotFoundError, DataError, did_you_mean
+from datalake_kit.jira.detect import SYSTEM
+from datalake_kit.jira.layout import CONSUMED, find_layout
+from datalake_kit.jira.names import ATTRIBUTE, Claims, FieldInfo, column_base, read_fields
+from datalake_kit.jira.plan import UNREADABLE, Field, Source, connect, count_keys, make_plan
+from datalake_kit.jira.unpack import Unpacked, run_plan
+
+Wanted = Iterable[str] | str | None
+
+
+def unpack_fields(
+    df: pd.DataFrame | pa.Table, names: Any = None, fields: Wanted = None, *, keep_objects: bool = False
+) -> pd.DataFrame:
+    """Unpack the fields of issues into one typed column (or a few) for each field.
+
+    Parameters
+    ----------
+    df
+        One row an issue, with a column `fields` (JSON text, dicts, a struct or a map) or with a column for each field
+        (`fields.summary`, `fields_summary`, or `summary`). Other columns are kept; `names` and `schema`, which Jira
+        adds when asked, are read for the names of the fields.
+    names
+        Business names of the fields: a mapping `{"customfield_10024": "Story Points"}`, a table of fields with `id`,
+        `name` and perhaps `schema`, or a file of these. They go before those that the documents bring.
+    fields
+        Only these fields, by id, business name or column. None: Jira's own fields that are there, and the custom
+        fields that hold a value in any row; "all": every field that is there.
+    keep_objects
+        Also keep each object and list whole, as JSON text in a column `..._json`. Without it the keys of objects that
+        have no column of their own (avatars, links to the API, e-mail addresses) are left out; `dk.jira.names(frame)`
+        lists them.
+
+    Returns
+    -------
+    DataFrame
+        The rows and index of `df`. Numbers are float64, dates datetime64, instants datetime64 in UTC, yes or no is
+        boolean; a person gives name and `_account_id`, a status name, `_id` and `_category` (in English, by its key),
+        a sprint field the current sprint and `_all`; lists are joined by "; ". What has no rule is JSON text.
+
+    Raises
+    ------
+    DataError
+        No fields, or rows whose `fields` are not a JSON object (`dk.jira.load` sets such rows aside).
+    ColumnNotFoundError
+        A field of `fields` is not there.
+
+    Examples
+    --------
+    >>> rows = pd.DataFrame({"id": ["1"], "fields": ['{"summary": "Hello", "customfield_10024": 3}']})
+    >>> unpack_fields(rows, names={"customfield_10024": "Story Points"}).to_dict("records")
+    [{'id': '1', 'summary': 'Hello', 'story_points': 3.0}]
+    """
+    table, index = _as_table(df)
+    layout = find_layout(table.schema, "the frame")
+    with connect() as connection:
+        connection.register("_frame", table)
+        numbered = f"SELECT (row_number() OVER ()) - 1 AS _position, {layout.fields_sql} AS _fields FROM _frame"
+        connection.execute(f"CREATE TEMP TABLE _rows AS {numbered}")
+        _check(connection.sql(_UNUSABLE).fetchall())
+        source = Source(connection, "SELECT * FROM _rows", table.num_rows)
+        known = merge_names(read_fields(names), _document_records(table))
+        others = [n for n in layout.others if n.casefold() not in CONSUMED or keep_objects]
+        present = {key: n for key, n in count_keys(source).items() if key != UNREADABLE}  # rows without fields
+        frame = to_frame(unpack(source, present, known, fields, keep_objects=keep_objects), known, others)
+    beside: pd.DataFrame = (df.to_pandas() if isinstance(df, pa.Table) else df)[others]
+    frame.index = index
+    result: pd.DataFrame = pd.concat(
+        [beside[_first(others)], frame, beside[[n for n in others if n not in _first(others)]]], axis=1
+    )
+    result.attrs = dict(frame.attrs)
+    return result
+
+
+_UNUSABLE = """
+    SELECT _position FROM _rows WHERE _fields IS NOT NULL
+    AND (NOT json_valid(_fields) OR NOT starts_with(ltrim(_fields), '{')) ORDER BY 1
+"""
+
+
+def _check(unusable: list[tuple[int]]) -> None:
+    if unusable:
+        some = ", ".join(str(row[0]) for row in unusable[:5])
+        raise DataError(
+            f"In {len(unusable)} rows fields is no JSON object (rows {some}{' ...' * (len(unusable) > 5)}, from 0). "
+            "Leave them out, or read the table by dk.jira.load, which sets them aside and counts them."
+        )
+
+
+def _as_table(df: pd.DataFrame | pa.Table) -> tuple[pa.Table, pd.Index[Any]]:
+    if isinstance(df, pa.Table):
+        return df, pd.RangeIndex(df.num_rows)
+    if df.columns.duplicated().any():
+        raise DataError(f"The frame has a column twice: {', '.join(df.columns[df.columns.duplicated()])}.")
+    plain = {name: _json_texts(df[name]) for name in df.columns}
+    return pa.Table.from_pandas(pd.DataFrame(plain, index=df.index), preserve_index=False), df.index
+
+
+def _json_texts(column: pd.Series[Any]) -> pd.Series[Any]:
+    """Dicts and lists as JSON text; other values as they are."""
+    if column.dtype != object or not column.map(lambda v: isinstance(v, dict | list)).any():
+        return column
+    return column.map(lambda v: json.dumps(v, ensure_ascii=False) if isinstance(v, dict | list) else v)
+
+
+def _document_records(table: pa.Table) -> list[dict[str, str | None]]:
+    there = {name.casefold(): name for name in table.schema.names}
+    columns = {c: table[there[c]].to_pylist() for c in CONSUMED if c in there}
+    texts = {
+        c: [v if v is None or isinstance(v, str) else json.dumps(dict(v)) for v in vs] for c, vs in columns.items()
+    }
+    pairs = dict.fromkeys(zip(*(texts.get(c, [None] * table.num_rows) for c in CONSUMED), strict=True))
+    return [{"names": names, "schema": schema} for names, schema in pairs if names or schema]
+
+
+def merge_names(given: dict[str, FieldInfo], records: Iterable[dict[str, str | None]]) -> dict[str, FieldInfo]:
+    """What is known of the fields: from documents, the later before the earlier, and from the user before all."""
+    known: dict[str, FieldInfo] = {}
+    for record in records:
+        names, schema = (_parsed(record[c]) for c in CONSUMED)
+        described = {key: {"name": names.get(key), "schema": schema.get(key)} for key in {**schema, **names}}
+        for key, info in read_fields(described).items():
+            known[key] = _completed(info, known.get(key))
+    return known | {key: _completed(info, known.get(key)) for key, info in given.items()}
+
+
+def _parsed(text: str | None) -> dict[str, Any]:
+    try:
+        found = json.loads(text or "{}")
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _completed(first: FieldInfo, second: FieldInfo | None) -> FieldInfo:
+    if second is None:
+        return first
+    parts = ("name", "type", "items", "custom")
+    typed = first if first.type or first.custom else second
+    return FieldInfo(first.id, first.name or second.name, *(getattr(typed, part) for part in parts[1:]))
+
+
+def unpack(
+    source: Source, present: dict[str, int], known: dict[str, FieldInfo], fields: Wanted, *, keep_objects: bool
+) -> Unpacked:
+    """Plan and run: the columns of the fields that are asked for."""
+    wanted = None if fields is None else _resolve(fields, present, known)
+    plan = make_plan(source, present, known, wanted, keep=keep_objects)
+    return run_plan(source, dict(_ordered(plan)))
+
+
+def _resolve(fields: Wanted, present: dict[str, int], known: dict[str, FieldInfo]) -> list[str]:
+    """Ids of the fields asked for by id, business name or column."""
+    if fields == "all":
+        return list(present)
+    spellings: dict[str, str] = {}
+    for key in [*known, *present]:
+        info = known.get(key, FieldInfo(key))
+        base = SYSTEM[key.casefold()][0] if key.casefold() in SYSTEM else column_base(info)
+        tail = [f"{base}_{info.number}"] if info.number is not None else []
+        for spelling in (base, *tail, info.name or key, key):
+            held = spellings.get(spelling.casefold())
+            if held is None or spelling == key or (held not in present and key in present):
+                spellings[spelling.casefold()] = key
+    asked = [fields] if isinstance(fields, str) else list(fields or [])
+    missing = [name for name in asked if name.casefold() not in spellings]
+    if missing:
+        raise ColumnNotFoundError(f"No field {missing[0]!r} in these issues. {did_you_mean(missing[0], spellings)}")
+    return list(dict.fromkeys(spellings[name.casefold()] for name in asked))
+
+
+def _ordered(plan: dict[str, Field]) -> Iterator[tuple[str, Field]]:
+    """Jira's own fields in their usual order, then others of its own by name, then custom fields by number."""
+    places = {key: n for n, key in enumerate(SYSTEM)}
+
+    def place(item: tuple[str, Field]) -> tuple[int, int, str]:
+        number = item[1].info.number
+        if number is not None:
+            return (2, number, item[0])
+        return (0, places[item[0].casefold()], item[0]) if item[0].casefold() in places else (1, 0, item[0])
+
+    yield from sorted(plan.items(), key=place)
+
+
+def to_frame(unpacked: Unpacked, known: dict[str, FieldInfo], others: Iterable[str]) -> pd.DataFrame:
+    """Name the columns and make a frame that carries the mapping; id and key come first, other columns last."""
+    others = list(others)
+    named: dict[str, pa.ChunkedArray] = {}
+    records: list[dict[str, str]] = []
+    bases = _bases(unpacked.fields, known, others)
+    for key, field in unpacked.fields.items():
+        for output, column in zip(field.outputs, unpacked.columns[key], strict=True):
+            name = bases[key] + (f"_{output.part}" if output.part else "")
+            named[name] = column
+            records.append(_record(name, key, field, output.part, known))
+    beside = unpacked.others
+    first = _first(beside.column_names)
+    order = {**{n: beside[n] for n in first}, **named, **{n: beside[n] for n in beside.column_names if n not in first}}
+    frame = _to_pandas(pa.table(order))
+    frame.attrs[ATTRIBUTE] = records
+    return frame
+
+
+def _first(names: Iterable[str]) -> list[str]:
+    return [name for name in names if name.casefold() in ("id", "key")]
+
+
+def _record(column: str, key: str, field: Field, part: str, known: dict[str, FieldInfo]) -> dict[str, str]:
+    info = known.get(key, FieldInfo(key))
+    unused = field.profile.keys - field.rule.used if field.rule.used and not field.keep_object else set()
+    left = ", ".join(sorted(unused)) if part == field.outputs[0].part else ""
+    return {
+        "column": column, "field": key, "name": info.name or key, "part": part, "rule": field.rule.name,
+        "not_unpacked": left,
+    }  # fmt: skip
+
+
+def _bases(fields: dict[str, Field], known: dict[str, FieldInfo], others: Iterable[str]) -> dict[str, str]:
+    """A base name for each field. Names of Jira's own fields are kept free whether the fields are there or not."""
+    claims = Claims(("id", "key"))
+    for base, rule in SYSTEM.values():
+        claims.claim(base, ["", "_json", *(f"_{o.part}" for o in rule.outputs if o.part)] if rule else [""], "")
+    bases = {key: SYSTEM[key.casefold()][0] for key in fields if key.casefold() in SYSTEM}
+    twice = [key for n, key in enumerate(bases) if list(bases.values()).index(bases[key]) < n]
+    everything = {key: FieldInfo(key) for key in fields} | known
+    ours = (key for key in everything if key.casefold() not in SYSTEM or key in twice)
+    for key in sorted(ours, key=lambda k: (everything[k].number is not None, everything[k].number or 0, k)):
+        info = everything[key]
+        parts = ["", *(f"_{o.part}" for o in fields[key].outputs if o.part)] if key in fields else [""]
+        tail = str(info.number) if info.number is not None else "field"
+        base = column_base(info if info.number is not None else FieldInfo(key))
+        bases[key] = claims.claim(base, parts, tail)
+    return _away_from(bases, fields, others)
+
+
+def _away_from(bases: dict[str, str], fields: dict[str, Field], others: Iterable[str]) -> dict[str, str]:
+    """Give way to columns beside the fields that have a field's name."""
+    taken = {name.casefold() for name in others}
+    for key in fields:
+        parts = [f"_{o.part}" if o.part else "" for o in fields[key].outputs]
+        if any((bases[key] + part).casefold() in taken for part in parts):
+            bases[key] = f"{bases[key]}_field"
+    return bases
+
+
+def _to_pandas(table: pa.Table) -> pd.DataFrame:
+    """Without copies where possible; yes or no as pandas' boolean, which can be missing."""
+    booleans = {pa.bool_(): pd.BooleanDtype()}
+    frame: pd.DataFrame = table.to_pandas(
+        types_mapper=booleans.get, date_as_object=False, split_blocks=True, self_destruct=True, ignore_metadata=True
+    )
+    return frame

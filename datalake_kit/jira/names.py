@@ -1,0 +1,258 @@
+"""Names of Jira fields and of columns: business names in, safe column names out, and the way back.
+
+Pure: takes and gives frames and mappings.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from datalake_kit.errors import DataError, did_you_mean
+from datalake_kit.jira._reserved import RESERVED_WORDS
+
+MAX_BYTES = 255  # of a column name in Athena and Glue
+ROOM_FOR_PARTS = 45  # bytes kept free behind a base name for a suffix and the name of a part
+ATTRIBUTE = "datalake_kit.jira.names"  # where a frame carries its mapping
+
+_CUSTOM = re.compile(r"customfield_(\d+)")
+
+
+@dataclass(frozen=True)
+class FieldInfo:
+    """What is known of one field: its id, its business name, and the types of its schema."""
+
+    id: str
+    name: str | None = None
+    type: str | None = None
+    items: str | None = None
+    custom: str | None = None
+
+    @property
+    def number(self) -> int | None:
+        """The number of a custom field; None for a field of Jira itself."""
+        found = _CUSTOM.fullmatch(self.id.casefold())
+        return int(found[1]) if found else None
+
+
+def snake_case(text: str) -> str:
+    """Return a business name as a column name: ASCII, lower case, words joined by an underscore; '' if nothing is left.
+
+    >>> snake_case("Story Points"), snake_case("fixVersions"), snake_case("🚀 Größe (m²)"), snake_case("故事点")
+    ('story_points', 'fix_versions', 'grosse_m2', '')
+    """
+    plain = unicodedata.normalize("NFKD", text.replace("ß", "ss")).encode("ascii", "ignore").decode()
+    words = re.sub(r"([a-z0-9])([A-Z])", r"\1_\2", plain)
+    words = re.sub(r"([A-Z]+)([A-Z][a-z])", r"\1_\2", words)
+    return re.sub(r"[^a-z0-9]+", "_", words.lower()).strip("_")
+
+
+def column_base(info: FieldInfo) -> str:
+    """Return the column name that a field asks for, before duplicates are told apart.
+
+    A name without a letter or digit of ASCII gives the field's id; one that begins with a digit gets `field_` before
+    it, a reserved word of Athena gets `_field` behind it; a long one is cut, with the field's id behind it.
+    """
+    base = snake_case(info.name or "") or snake_case(info.id) or "field"
+    if base[0].isdigit():
+        base = f"field_{base}"
+    if base in RESERVED_WORDS:
+        base = f"{base}_field"
+    limit = MAX_BYTES - ROOM_FOR_PARTS
+    if len(base) > limit:
+        tail = f"_{info.number}" if info.number is not None else ""
+        base = base[: limit - len(tail)].rstrip("_") + tail
+    return base
+
+
+class Claims:
+    """Gives out column names so that none is given twice, in whatever letters.
+
+    The first to claim a name keeps it. Custom fields are to claim in order of their numbers: Jira numbers them as they
+    are made, so a field that is made later never changes the column of an older one.
+    """
+
+    def __init__(self, taken: Iterable[str] = ()) -> None:
+        self._taken = {name.casefold() for name in taken}
+
+    def claim(self, base: str, parts: Iterable[str], tail: str) -> str:
+        """Claim `base` with each of its parts; with `tail` behind it when one of those is taken."""
+        parts = list(parts)
+        attempt, turn = base, 1
+        while any((attempt + part).casefold() in self._taken for part in parts):
+            attempt = f"{base}_{tail}" if turn == 1 else f"{base}_{tail}_{turn}"
+            turn += 1
+        self._taken |= {(attempt + part).casefold() for part in parts}
+        return attempt
+
+
+def read_fields(names: Any) -> dict[str, FieldInfo]:
+    """Read what the user knows of the fields.
+
+    Parameters
+    ----------
+    names
+        None; a mapping of field id to business name (or to a record of the field); records, a DataFrame, an Arrow
+        table or a Table of a lake with the columns `id` and `name`, and `schema` when there is one, as Jira's list of
+        fields has them; a document with `names` and `schema`; the path of a JSON, CSV or Parquet file of one of these.
+
+    Returns
+    -------
+    dict
+        Field id to `FieldInfo`.
+
+    Raises
+    ------
+    DataError
+        It is none of these, or a record has no id.
+
+    Examples
+    --------
+    >>> read_fields({"customfield_10024": "Story Points"})["customfield_10024"].name
+    'Story Points'
+    """
+    if names is None:
+        return {}
+    if isinstance(names, str | Path):
+        names = _read_file(Path(names))
+    if hasattr(names, "arrow") and not isinstance(names, pa.Table):
+        names = names.arrow()
+    if isinstance(names, pa.Table):
+        names = names.to_pylist()
+    elif isinstance(names, pd.DataFrame):
+        names = [cast("dict[str, Any]", r) for r in names.astype(object).where(names.notna(), None).to_dict("records")]
+    if isinstance(names, Mapping):
+        return _from_mapping(names)
+    if isinstance(names, Iterable) and not isinstance(names, bytes):
+        return _from_records(names)
+    raise DataError(f"names= takes a mapping, a table with id and name, or a file; not {type(names).__name__}.")
+
+
+def _read_file(path: Path) -> Any:
+    kind = path.suffix.lower()
+    if not path.is_file():
+        raise DataError(f"names= names a file that is not there: {path}.")
+    if kind == ".parquet":
+        return pq.read_table(path)
+    if kind == ".csv":
+        with path.open(newline="", encoding="utf-8-sig") as handle:
+            return list(csv.DictReader(handle))
+    if kind == ".json":
+        return json.loads(path.read_text(encoding="utf-8"))
+    raise DataError(f"names= reads .json, .csv and .parquet files, not {path.name}.")
+
+
+def _from_mapping(names: Mapping[Any, Any]) -> dict[str, FieldInfo]:
+    if isinstance(names.get("names"), Mapping):  # a document, or what one brings
+        schema = names.get("schema") or {}
+        return {k: _info(k, {"name": v, "schema": schema.get(k)}) for k, v in names["names"].items()}
+    return {str(k): _info(str(k), v if isinstance(v, Mapping | FieldInfo) else {"name": v}) for k, v in names.items()}
+
+
+def _from_records(records: Iterable[Any]) -> dict[str, FieldInfo]:
+    found: dict[str, FieldInfo] = {}
+    for record in records:
+        if not isinstance(record, Mapping):
+            raise DataError(f"names= holds {record!r:.60}; each record must have an id and a name.")
+        folded = {str(k).casefold(): v for k, v in record.items()}
+        field = folded.get("id") or folded.get("field") or folded.get("key")
+        if not field:
+            raise DataError(f"names= has a record without id: {dict(record)!r:.120}. Its columns must be id and name.")
+        found[str(field)] = _info(str(field), folded)
+    return found
+
+
+def _info(field: str, about: Mapping[str, Any] | FieldInfo) -> FieldInfo:
+    if isinstance(about, FieldInfo):
+        return about
+    name = about.get("name")
+    if name is not None and not isinstance(name, str):
+        raise DataError(f"names= gives {name!r} for {field}: a business name must be text.")
+    schema = about.get("schema")
+    if isinstance(schema, str) and schema.strip():
+        try:
+            schema = json.loads(schema)
+        except ValueError:
+            schema = {"type": schema}
+    schema = schema if isinstance(schema, Mapping) else {}
+    return FieldInfo(field, name, schema.get("type"), schema.get("items"), schema.get("custom"))
+
+
+def names(frame: pd.DataFrame) -> pd.DataFrame:
+    """Show which field each column of an unpacked frame comes from: the mapping, both ways.
+
+    Parameters
+    ----------
+    frame
+        What `load(...).frame()` or `unpack_fields(...)` gave.
+
+    Returns
+    -------
+    DataFrame
+        One row a column: `column`, `field` (id in Jira), `name` (business name, or the id where none is known), `part`
+        (which part of the field, empty for its main value), `rule` (how it was unpacked), `not_unpacked` (keys of
+        its objects that have no column; `keep_objects=True` keeps them).
+
+    Raises
+    ------
+    DataError
+        The frame does not carry a mapping.
+    """
+    records = frame.attrs.get(ATTRIBUTE)
+    if records is None:
+        raise DataError(
+            "This frame carries no names of fields. Give a frame of dk.jira.load(...).frame() or "
+            "dk.jira.unpack_fields(...); a merge or an aggregation loses what it carried."
+        )
+    columns = ["column", "field", "name", "part", "rule", "not_unpacked"]
+    return pd.DataFrame.from_records(records, columns=columns).astype(dict.fromkeys(columns, "str"))
+
+
+def rename(frame: pd.DataFrame, to: str = "names") -> pd.DataFrame:
+    """Return a frame with its columns called otherwise; `to="columns"` undoes it.
+
+    Parameters
+    ----------
+    frame
+        An unpacked frame, whatever its columns are called now.
+    to
+        `"names"`: business names (`Reviewer`, `Reviewer: account id`); two fields of one name get their ids.
+        `"fields"`: ids (`customfield_10064`, `customfield_10064.account_id`). `"columns"`: the names it came with.
+
+    Raises
+    ------
+    DataError
+        The frame carries no mapping, or `to` is none of the three.
+    """
+    labels = _labels(names(frame))
+    if to not in labels:
+        raise DataError(f"rename cannot go to {to!r}. {did_you_mean(to, labels)}")
+    back = {label: column for known in labels.values() for column, label in known.items()}
+    forth = labels[to]
+    mapping = {c: forth[back.get(c, c)] for c in frame.columns if back.get(c, c) in forth}
+    renamed = frame.rename(columns=mapping)
+    renamed.attrs = dict(frame.attrs)
+    return renamed
+
+
+def _labels(mapping: pd.DataFrame) -> dict[str, dict[str, str]]:
+    """Column to each of its three labels; every label is there once."""
+    fields, words, columns = {}, {}, {}
+    sharing = mapping.drop_duplicates("field")["name"].value_counts()
+    for row in mapping.itertuples():
+        column, field, name, part = str(row.column), str(row.field), str(row.name), str(row.part)
+        name = f"{name} ({field})" if sharing.get(row.name, 0) > 1 else name
+        columns[column] = column
+        fields[column] = f"{field}.{part}" if part else field
+        words[column] = f"{name}: {part.replace('_', ' ')}" if part else name
+    return {"columns": columns, "fields": fields, "names": words}

@@ -1,0 +1,244 @@
+"""Which row is the newest version of each issue.
+
+An issue is its `id` (a key changes when an issue moves, and can be used again). Of its rows the newest is the one with
+the latest instant of `fields.updated` (none comes last), then of the latest file, then the last row of the file.
+`updated` is parsed only for ids that come more than once. Rows that cannot be used are named with the reason.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from datalake_kit.errors import DataError, UnreadableFileError
+from datalake_kit.jira.layout import CONSUMED, Layout, find_layout
+from datalake_kit.jira.plan import UNREADABLE, Source, count_keys, literal, quote
+
+_TIMES = (
+    re.compile(r"(\d{4})-(\d\d)-(\d\d)[T_ ](\d\d)[-:_.]?(\d\d)[-:_.]?(\d\d)"),
+    re.compile(r"(\d{4})(\d\d)(\d\d)[T_-]?(\d\d)(\d\d)(\d\d)"),
+)
+
+
+@dataclass(frozen=True)
+class LandedFile:
+    """One file of the table: when it landed, whether its name says so, and how its issues lie in it."""
+
+    path: Path
+    time: datetime
+    time_in_name: bool
+    rows: int
+    layout: Layout
+
+
+Group = list[LandedFile]
+
+
+def file_time(path: Path) -> tuple[datetime, bool]:
+    """When a file landed (UTC): from its name, else its time of modification; and whether the name says it.
+
+    >>> file_time(Path("issues-2026-03-01T02-00-07.parquet"))[0].isoformat()
+    '2026-03-01T02:00:07+00:00'
+    """
+    for pattern in _TIMES:
+        for found in reversed(list(pattern.finditer(path.name))):
+            try:
+                return datetime(*(int(part) for part in found.groups()), tzinfo=UTC), True  # type: ignore[misc, arg-type]
+            except ValueError:
+                continue
+    return datetime.fromtimestamp(path.stat().st_mtime, tz=UTC), False
+
+
+def look_at(path: Path) -> LandedFile:
+    """Read the footer of one file.
+
+    Raises
+    ------
+    UnreadableFileError
+        It is gone, or no whole Parquet file.
+    """
+    try:
+        footer = pq.read_metadata(path)
+        schema = footer.schema.to_arrow_schema()
+    except FileNotFoundError:
+        raise UnreadableFileError(f"The file is gone: {path}. List the table again, or restore the file.") from None
+    except (pa.ArrowInvalid, OSError) as error:
+        raise UnreadableFileError(f"Not a whole Parquet file: {path} ({error}). Restore it from its source.") from None
+    if "id" not in {name.casefold() for name in schema.names}:
+        raise DataError(f"{path} has no column id; its columns are: {', '.join(schema.names)}.")
+    return LandedFile(path, *file_time(path), footer.num_rows, find_layout(schema, str(path)))
+
+
+@dataclass(frozen=True)
+class Newest:
+    """The choice: a source of the winning rows, the rejected ones, and the count of all."""
+
+    source: Source
+    groups: list[Group]
+    rejects: pa.Table  # file, row (from 0), id, key, reason
+    present: dict[str, int]  # key of `fields` -> rows that have it
+    rows: int
+    undated: int  # rows of ids that come more than once whose `updated` is missing or no instant
+
+
+def choose(connection: duckdb.DuckDBPyConnection, files: list[LandedFile]) -> Newest:
+    """Choose the newest version of each issue; the temporary tables it makes stay in the connection.
+
+    Rows of ids that come once are not compared. Whether their JSON is valid is seen when the keys are counted, and only
+    when one is not is each of them checked.
+    """
+    groups = _prepare(connection, files)
+    others = _other_names(groups)
+    query = _union(groups, lambda group: _newest_rows(group, others))
+    connection.execute(f"{_MAKE} _rows AS {_union(groups, _ids)}")
+    connection.execute(f"{_MAKE} _again AS SELECT id, true AS again FROM _rows GROUP BY id HAVING count(*) > 1")
+    for check_all in (False, True):
+        connection.execute(f"{_MAKE} _checked AS {_union(groups, lambda group: _check(group, check_all))}")  # noqa: B023
+        connection.execute(f"{_MAKE} _newest AS {_NEWEST}")
+        rows, used, undated = connection.sql(_COUNTS).fetchall()[0]
+        source = Source(connection, query, used, others)
+        present = count_keys(source)
+        if UNREADABLE not in present:
+            break
+    return Newest(source, groups, connection.sql(_REJECTS).to_arrow_table(), present, rows, undated)
+
+
+_MAKE = "CREATE OR REPLACE TEMP TABLE"
+_NEWEST = """
+    SELECT path, row, row_number() OVER (ORDER BY rank, row) - 1 AS position FROM (
+        SELECT rank, row FROM _rows LEFT JOIN _again USING (id) LEFT JOIN _checked USING (rank, row)
+        WHERE _again.again IS NULL AND _rows.id IS NOT NULL AND reason IS NULL
+        UNION ALL
+        SELECT rank, row FROM _checked WHERE reason IS NULL AND again
+        QUALIFY row_number() OVER (PARTITION BY id ORDER BY instant DESC NULLS LAST, rank DESC, row DESC) = 1
+    ) JOIN _files USING (rank)
+"""
+_COUNTS = """
+    SELECT (SELECT count(*) FROM _rows), (SELECT count(*) FROM _newest),
+           (SELECT count(*) FROM _checked WHERE reason IS NULL AND again AND instant IS NULL)
+"""
+_REJECTS = """
+    SELECT path AS file, row, id, key, reason FROM _checked JOIN _files USING (rank)
+    WHERE reason IS NOT NULL ORDER BY rank, row
+"""
+
+
+def _prepare(connection: duckdb.DuckDBPyConnection, files: list[LandedFile]) -> list[Group]:
+    """Number the files in the order in which they landed; group those whose `fields` have one type."""
+    ordered = sorted(files, key=lambda f: (f.time, str(f.path)))
+    listing = pa.table({"path": [str(f.path) for f in ordered], "rank": pa.array(range(len(ordered)), pa.int32())})
+    connection.register("_listing", listing)
+    connection.execute("CREATE OR REPLACE TEMP TABLE _files AS SELECT * FROM _listing")
+    connection.unregister("_listing")
+    groups: dict[str, Group] = {}
+    for file in ordered:
+        groups.setdefault(file.layout.signature, []).append(file)
+    return list(groups.values())
+
+
+def _union(groups: list[Group], select: Callable[[Group], str]) -> str:
+    return " UNION ALL ".join(select(group) for group in groups)
+
+
+def read(group: Group) -> str:
+    """The files of a group as a relation, with `_path` and `file_row_number` (from 0) beside their columns."""
+    paths = ", ".join(literal(str(file.path)) for file in group)
+    options = "union_by_name=true, hive_partitioning=false, filename='_path', file_row_number=true"
+    return f"read_parquet([{paths}], {options})"
+
+
+_ID = "nullif(trim(CAST(id AS VARCHAR)), '')"
+
+
+def _ids(group: Group) -> str:
+    return f"SELECT rank, file_row_number AS row, {_ID} AS id FROM {read(group)} JOIN _files ON path = _path"
+
+
+def _check(group: Group, check_all: bool) -> str:
+    """Why a row cannot be used, if so, and the instant of `updated`: of ids that come again, or of all, or without id.
+
+    A text from which `updated` can be taken is valid JSON: only the others are parsed once more.
+    """
+    key = _others(group).get("key", ("", "CAST(NULL AS VARCHAR)"))[1]
+    rows = f"""
+        SELECT _path, file_row_number AS row, {_ID} AS id, {key} AS key, {group[0].layout.fields_sql} AS _fields
+        FROM {read(group)}
+    """
+    return f"""
+        SELECT rank, row, id, key, again, TRY_CAST(updated AS TIMESTAMPTZ) AS instant,
+               CASE WHEN id IS NULL THEN 'no id'
+                    WHEN _fields IS NULL THEN 'no fields'
+                    WHEN updated IS NULL AND NOT json_valid(_fields) THEN 'fields is not valid JSON'
+                    WHEN NOT starts_with(ltrim(_fields), '{{') THEN 'fields is no JSON object' END AS reason
+        FROM (
+            SELECT rank, row, id, key, _fields, coalesce(again, false) AS again,
+                   TRY(json_extract_string(_fields, '$.updated')) AS updated
+            FROM ({rows}) JOIN _files ON path = _path LEFT JOIN _again USING (id)
+            WHERE again OR id IS NULL OR {check_all}
+        )
+    """
+
+
+def _others(group: Group) -> dict[str, tuple[str, str]]:
+    """Columns beside the fields, by folded name: the name as it is spelt, and SQL that gives it as text."""
+    found: dict[str, tuple[str, str]] = {}
+    for file in group:
+        for name, sql in file.layout.others.items():
+            found.setdefault(name.casefold(), (name, sql))
+    return found
+
+
+def _other_names(groups: list[Group]) -> tuple[str, ...]:
+    names: dict[str, str] = {"id": "id", "key": "key"}
+    for group in groups:
+        for folded, (name, _) in _others(group).items():
+            if folded not in CONSUMED:
+                names.setdefault(folded, name)
+    return tuple(names.values())
+
+
+def _newest_rows(group: Group, others: tuple[str, ...]) -> str:
+    known = _others(group)
+    columns = [known.get(name.casefold(), ("", "CAST(NULL AS VARCHAR)"))[1] for name in others]
+    extra = "".join(f", {sql} AS _x{n}" for n, sql in enumerate(columns))
+    rows = f"SELECT _path, file_row_number, {group[0].layout.fields_sql} AS _fields{extra} FROM {read(group)}"
+    names = "".join(f", _x{n}" for n in range(len(others)))
+    return f"""
+        SELECT position AS _position, _fields{names}
+        FROM ({rows}) JOIN _newest ON path = _path AND row = file_row_number
+    """
+
+
+def raw_rows(newest: Newest) -> pa.Table:
+    """The winning rows as they came; of files of more than one layout, `fields` and all others as text."""
+    connection, groups = newest.source.connection, newest.groups
+    if len(groups) == 1:
+        join = "JOIN _newest ON path = _path AND row = file_row_number ORDER BY position"
+        columns = "* EXCLUDE (path, row, position, _path, file_row_number)"
+        return connection.sql(f"SELECT {columns} FROM {read(groups[0])} {join}").to_arrow_table()
+    named = ", ".join(f"_x{n} AS {quote(name)}" for n, name in enumerate(newest.source.others))
+    query = f"SELECT {named}, _fields AS fields FROM ({newest.source.query}) ORDER BY _position"
+    return connection.sql(query).to_arrow_table()
+
+
+def field_records(newest: Newest) -> list[dict[str, str | None]]:
+    """What the files say of the fields in their columns `names` and `schema`: each once, the latest last."""
+    found: list[tuple[str | None, str | None, int]] = []
+    for group in newest.groups:
+        known = _others(group)
+        if "names" not in known and "schema" not in known:
+            continue
+        names, schema = (known.get(c, ("", "CAST(NULL AS VARCHAR)"))[1] for c in CONSUMED)
+        rows = f"SELECT {names} AS names, {schema} AS schema, _path FROM {read(group)}"
+        found += newest.source.connection.sql(f"""
+            SELECT names, schema, max(rank) AS rank FROM ({rows}) JOIN _files ON path = _path
+            WHERE names IS NOT NULL OR schema IS NOT NULL GROUP BY names, schema ORDER BY rank
+        """).fetchall()
+    return [{"names": names, "schema": schema} for names, schema, _ in sorted(found, key=lambda row: row[2])]

@@ -1,0 +1,169 @@
+"""The plan of an unpacking: which fields become columns, and by which rule, from a look at some documents."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import duckdb
+
+from datalake_kit.jira.detect import Profile, choose_rule, has_fixed_rule, profile, profile_values
+from datalake_kit.jira.names import FieldInfo
+from datalake_kit.jira.rules import Output, Rule
+
+SAMPLE = 2000  # documents looked at; of fewer rows all are
+PART_JSON = Output("json", "json")
+
+
+@dataclass(frozen=True)
+class Source:
+    """Rows to unpack.
+
+    `query` gives `_position` (0, 1, 2 ...), `_fields` (JSON text of an object, or null), and `_x0`, `_x1` ...: the
+    columns beside the fields, whose names are `others`.
+    """
+
+    connection: duckdb.DuckDBPyConnection
+    query: str
+    rows: int
+    others: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Field:
+    """One field in the plan: its rule, and whether its JSON text is needed."""
+
+    info: FieldInfo
+    rule: Rule
+    profile: Profile
+    keep_object: bool = False
+    by_value: bool = False  # read in Python, value by value
+
+    @property
+    def in_python(self) -> bool:
+        """Whether each distinct value is read in Python."""
+        return self.by_value or not self.rule.sql
+
+    @property
+    def sliced(self) -> bool:
+        """Whether the pass takes the value as JSON text first, instead of straight into its shape."""
+        if self.rule.scalar:
+            return False
+        odd = self.profile.has_empty_object  # a struct would not tell an empty object from a value of another kind
+        return self.in_python or self.keep_object or self.rule.is_list or self.rule.needs_text or odd
+
+    @property
+    def outputs(self) -> tuple[Output, ...]:
+        """The columns that the field gives."""
+        has_json = self.rule.scalar or any(o.type == "json" for o in self.rule.outputs)
+        return (*self.rule.outputs, *((PART_JSON,) if self.keep_object and not has_json else ()))
+
+
+def connect() -> duckdb.DuckDBPyConnection:
+    """An in-memory DuckDB in which only what it is given can be named."""
+    connection = duckdb.connect()
+    for setting in ("TimeZone='UTC'", "arrow_large_buffer_size=true", "python_enable_replacements=false"):
+        connection.execute(f"SET {setting}")
+    return connection
+
+
+def quote(name: str) -> str:
+    """A name as an SQL identifier."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def literal(text: str) -> str:
+    """A text as an SQL literal."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def transformed(source: Source, shapes: dict[str, Any], others: str = "") -> str:
+    """A query that parses each document once and gives the struct `_s`."""
+    shape = f"json_transform(_fields, {literal(json.dumps(shapes))})" if shapes else "NULL"
+    return f"SELECT {shape} AS _s{others} FROM ({source.query})"
+
+
+def batches(keys: Iterable[str], size: int) -> Iterator[list[str]]:
+    """Cut a list of keys; within a batch no two differ in letters only, for a struct cannot hold both."""
+    batch: list[str] = []
+    folded: set[str] = set()
+    later: list[str] = []
+    for key in keys:
+        if len(batch) == size or key.casefold() in folded:
+            later.append(key)
+        else:
+            batch.append(key)
+            folded.add(key.casefold())
+    if batch:
+        yield batch
+        yield from batches(later, size)
+
+
+def pointer(key: str) -> str:
+    """A key as an SQL literal that json_extract takes as a path, whatever is in the key."""
+    return literal("/" + key.replace("~", "~0").replace("/", "~1"))
+
+
+UNREADABLE = "\x00"  # counted in place of a key where a text is no JSON object
+
+
+def count_keys(source: Source) -> dict[str, int]:
+    """How many rows have each key of `fields`, null or not; `UNREADABLE` counts the rows that are no JSON object."""
+    is_object = "starts_with(ltrim(_fields), '{')"
+    keys = f"CASE WHEN {is_object} THEN coalesce(TRY(json_keys(_fields)), ['{UNREADABLE}']) ELSE ['{UNREADABLE}'] END"
+    each = f"SELECT unnest({keys}) AS key FROM ({source.query})"
+    found = source.connection.sql(f"SELECT key, count(*) AS n FROM ({each}) GROUP BY key ORDER BY key").fetchall()
+    return {str(key): int(n) for key, n in found}
+
+
+def make_plan(
+    source: Source, present: Iterable[str], known: dict[str, FieldInfo], wanted: Iterable[str] | None, *, keep: bool
+) -> dict[str, Field]:
+    """Choose a rule for each field that is to become columns.
+
+    `wanted` None: Jira's own fields, and the custom fields that hold a value in any row.
+    """
+    asked = list(present if wanted is None else wanted)
+    seen = profile(_sample(source))
+    if source.rows > SAMPLE:
+        unseen = [key for key in asked if not seen.get(key, Profile()).holds]
+        seen |= _look_further(source, [key for key in unseen if not has_fixed_rule(key)])
+    plan: dict[str, Field] = {}
+    for key in asked:
+        info, at = known.get(key, FieldInfo(key)), seen.get(key, Profile())
+        if wanted is None and info.number is not None and not at.holds:
+            continue
+        plan[key] = Field(info, choose_rule(info, at), at, keep_object=keep)
+    return plan
+
+
+def _sample(source: Source) -> list[str]:
+    step = max(1, source.rows // SAMPLE)
+    query = f"SELECT _fields FROM ({source.query}) WHERE _position % {step} = 0 AND _fields IS NOT NULL"
+    return [str(row[0]) for row in source.connection.sql(query).fetchall()]
+
+
+def _look_further(source: Source, keys: list[str]) -> dict[str, Profile]:
+    """Look in all rows at the fields that the sample says nothing about: most hold nothing anywhere."""
+    counts = count_kinds(source, keys) if keys else {}
+    return {key: profile_values(_some_values(source, key)) for key in keys if counts[key][0]}
+
+
+def _some_values(source: Source, key: str) -> list[str]:
+    values = f"SELECT CAST(json_extract(_fields, {pointer(key)}) AS VARCHAR) AS v FROM ({source.query})"
+    query = f"SELECT v FROM ({values}) WHERE v NOT IN ('null', '[]', '{{}}') LIMIT {SAMPLE}"
+    return [str(row[0]) for row in source.connection.sql(query).fetchall()]
+
+
+def count_kinds(source: Source, keys: Iterable[str]) -> dict[str, tuple[int, int]]:
+    """How many rows hold a value, and how many an empty list or object, for each key."""
+    counts: dict[str, tuple[int, int]] = {}
+    for batch in batches(keys, 400):
+        values = ", ".join(f"CAST(_s.{quote(key)} AS VARCHAR) AS v{n}" for n, key in enumerate(batch))
+        inner = f"SELECT {values} FROM ({transformed(source, dict.fromkeys(batch, 'JSON'))})"
+        ask = ", ".join(f"count(v{n}), count(*) FILTER (v{n} IN ('[]', '{{}}'))" for n in range(len(batch)))
+        row = source.connection.sql(f"SELECT {ask} FROM ({inner})").fetchall()[0]
+        counts |= {key: (row[2 * n] - row[2 * n + 1], row[2 * n + 1]) for n, key in enumerate(batch)}
+    return counts
