@@ -94,8 +94,8 @@ def locate_points(points: pd.DataFrame, grid: Grid, *, max_distance_km: float = 
     row = _nearest(grid.latitude, points["latitude"].to_numpy())
     column = _nearest(grid.longitude, points["longitude"].to_numpy())
     result["row"], result["column"] = row, column
-    result["cell_latitude"] = grid.latitude[row].astype(float).round(6)
-    result["cell_longitude"] = grid.longitude[column].astype(float).round(6)
+    result["cell_latitude"] = grid.latitude[row].astype(float).round(5)
+    result["cell_longitude"] = grid.longitude[column].astype(float).round(5)
     result["distance_km"] = _distance(result)
     far = result[~_on_grid(result, grid) | (result["distance_km"] > max_distance_km)]
     if len(far):
@@ -164,7 +164,8 @@ def _nearest(axis: Array, values: Array) -> Array:
 
 
 def _on_grid(located: pd.DataFrame, grid: Grid) -> Array:
-    half = [abs(float(a[1]) - float(a[0])) * 0.5 + 1e-6 for a in (grid.latitude, grid.longitude)]
+    # axes may be in single precision: at 80 degrees that is 4e-6, and cells have no gap between them
+    half = [float(np.abs(np.diff(a.astype(float))).max()) * 0.5 + 1e-4 for a in (grid.latitude, grid.longitude)]
     north = (located["latitude"] - located["cell_latitude"]).abs() <= half[0]
     east = (located["longitude"] - located["cell_longitude"]).abs() <= half[1]
     return (north & east).to_numpy()
