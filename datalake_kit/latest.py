@@ -139,11 +139,13 @@ def _column(rows: pd.DataFrame | pa.Table, name: str) -> pa.ChunkedArray:
     if isinstance(rows, pa.Table):
         column = rows.column(name)
         return column.cast(column.type.value_type) if pa.types.is_dictionary(column.type) else column
-    series = rows[name]
+    series: Any = rows[name]
     if isinstance(series.dtype, pd.CategoricalDtype):
         series = (
             series.cat.codes.where(series.notna()) if series.cat.ordered else series.astype(series.cat.categories.dtype)
         )
+    if isinstance(series.dtype, pd.DatetimeTZDtype):
+        series = series.dt.tz_convert("UTC").dt.tz_localize(None)  # the same order, and pyarrow takes it as it is
     try:
         array = pa.Array.from_pandas(series)
     except (pa.ArrowException, TypeError, ValueError) as problem:

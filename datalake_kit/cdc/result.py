@@ -113,7 +113,8 @@ class Validation:
         """The verdict in words, with what is known of each table that is not equal."""
         counts = self.summary["verdict"].value_counts()
         words = ", ".join(f"{counts[v]} {v}" for v in (EQUAL, DIFFERENT, NOT_COMPARED) if v in counts.index)
-        told = [f"{len(self.summary)} tables: {words or 'nothing to compare'}."]
+        tables = "1 table" if len(self.summary) == 1 else f"{len(self.summary)} tables"
+        told = [f"{tables}: {words or 'nothing to compare'}."]
         for row in self.summary[self.summary["verdict"] != EQUAL].itertuples(index=False):
             told.append(f"{row.table} is {row.verdict}: {row.explanation}.")
         return " ".join(told)

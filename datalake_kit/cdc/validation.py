@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import pandas as pd
 
 from datalake_kit.cdc.check import TableCheck, check_table
-from datalake_kit.cdc.dms import DmsFile, by_table, list_dms_files
-from datalake_kit.cdc.lake_side import LakeSide, counts_where_possible, open_side
+from datalake_kit.cdc.dms import OTHER, DmsFile, by_table, list_dms_files
+from datalake_kit.cdc.lake_side import LakeSide, all_names, counts_where_possible, open_side
 from datalake_kit.cdc.replay import Mode
 from datalake_kit.cdc.result import BY_FILE_TYPES, FINDING_COLUMNS, SUMMARY_TYPES, Validation
 from datalake_kit.errors import DataError, DatalakeKitError, ParameterError
@@ -102,7 +102,9 @@ def validate(
     for job in jobs:
         job.problem = job.problem or problems.get(job.name, "")
     results = [_check(job, counts.get(job.name), level) for job in jobs]
-    unmatched = sorted(f"{s}.{t}" for (s, t) in staged if not any(f"{s}.{t}" == j.staging for j in jobs))
+    matched = {job.staging for job in jobs}
+    known = (".".join(key) for key, found in staged.items() if any(f.kind != OTHER for f in found))
+    unmatched = sorted(name for name in known if name not in matched)
     provenance = {
         "lake": repr(lake),
         "engine": lake.engine_name,
