@@ -104,8 +104,10 @@ def build_satellite(folder: Path, *, progress: Callable[[int], None] = lambda do
     helper = _start_helper(folder) if sum(not t.path.exists() for t in targets) > 50 else None
     try:
         _write_all(targets, progress)
-    finally:
         if helper is not None:
+            helper.wait()  # it ends by itself at the first file that is there
+    finally:
+        if helper is not None and helper.poll() is None:
             helper.terminate()
             helper.wait()
 
