@@ -18,7 +18,7 @@ from datalake_kit.irradiance.listing import Plan, plan
 from datalake_kit.irradiance.points import Grid, locate_points, read_points
 from datalake_kit.irradiance.product import IODC_MDSSFTD, MSG_MDSSFTD, PRODUCTS, Product, Variable, find_product
 from datalake_kit.irradiance.quality import above_limit, below_limit, flags, missing, named_bits, night_nonzero
-from datalake_kit.irradiance.series import read
+from datalake_kit.irradiance.series import read, select_point
 from datalake_kit.irradiance.solar import clear_sky, clear_sky_index, solar_position, sun_times
 
 __all__ = [
@@ -45,6 +45,7 @@ __all__ = [
     "plan",
     "read",
     "read_points",
+    "select_point",
     "solar_position",
     "sun_times",
 ]

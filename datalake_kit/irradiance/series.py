@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from datalake_kit.errors import ColumnNotFoundError, DataError, PointNotFoundError, did_you_mean
+from datalake_kit.irradiance.energy import step_of
 from datalake_kit.irradiance.store import read_table_info
 
 if TYPE_CHECKING:
     from datalake_kit.lake import Lake, Table
 
-__all__ = ["read"]
+__all__ = ["read", "select_point"]
 
 Moment = str | date | datetime | pd.Timestamp
 _KEYS = ("time", "point_id", "date")
@@ -39,7 +40,7 @@ def read(
         A table that `extract` wrote, as `database.table`.
     points : str, or sequence of str, optional
         An id gives a frame indexed by `time`; a list of ids, or None for all points, gives one indexed by
-        (`point_id`, `time`), so that `frame.loc["turin"]` is the series of a point.
+        (`point_id`, `time`); `select_point` takes one out of it.
     start, stop : optional
         From `start` on and before `stop`, in UTC unless they carry a zone. Without them: the whole days of the table.
     columns : sequence of str, optional
@@ -85,6 +86,33 @@ def read(
         raise DataError(f"{opened.name} has no rows between {first or 'its beginning'} and {last or 'its end'} (UTC).")
     frame = _regular(rows, _step(rows, info), ids, first=first, last=last, one=isinstance(points, str))
     return _finished(frame, wanted, opened.name, info, ids, one=isinstance(points, str))
+
+
+def select_point(frame: pd.DataFrame, point: str) -> pd.DataFrame:
+    """Return the series of one point out of a frame of several, with the place that pictures and clear sky need.
+
+    Raises
+    ------
+    PointNotFoundError
+        The frame does not hold the point.
+
+    Examples
+    --------
+    >>> frame = read(lake, "irradiance.points_year")        # doctest: +SKIP
+    >>> select_point(frame, "turin").attrs["point"]["name"]   # doctest: +SKIP
+    'Turin'
+    """
+    if "point_id" not in frame.index.names:
+        raise DataError("The frame holds one point already: its index has no point_id.")
+    known = frame.index.get_level_values("point_id")
+    if point not in known:
+        raise PointNotFoundError(f"The frame has no point {point!r}. {did_you_mean(point, known.unique())}")
+    series = frame[known == point].droplevel("point_id")
+    if len(series) > 1:
+        series = series.asfreq(pd.tseries.frequencies.to_offset(step_of(pd.DatetimeIndex(series.index))))
+    places = frame.attrs.get("points", {})
+    series.attrs = frame.attrs | {"points": {point: places.get(point, {})}, "point": places.get(point, {})}
+    return series
 
 
 def _check_table(name: str, kinds: dict[str, str]) -> None:

@@ -189,5 +189,5 @@ def _place(
 
 def _index(frame: pd.DataFrame) -> pd.DatetimeIndex:
     if not isinstance(frame.index, pd.DatetimeIndex):
-        raise DataError("The frame holds several points: take one, as in frame.loc['turin'], or read one point.")
+        raise DataError("The frame holds several points: take one with select_point.")
     return frame.index

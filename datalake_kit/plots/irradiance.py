@@ -168,7 +168,7 @@ def _regular(frame: pd.DataFrame, column: str) -> pd.Series:
             f"The frame has no column {column!r}. {did_you_mean(column, map(str, frame.columns))}"
         )
     if not isinstance(frame.index, pd.DatetimeIndex):
-        raise DataError("The frame holds several points: draw one, such as frame.loc['turin'].")
+        raise DataError("The frame holds several points: take one with dk.irradiance.select_point.")
     if frame.index.tz is None:
         raise DataError("The times have no zone: localize them, for UTC with tz_localize('UTC').")
     if not frame[column].notna().any():

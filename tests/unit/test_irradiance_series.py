@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from datalake_kit.errors import ColumnNotFoundError, DataError, PointNotFoundError
-from datalake_kit.irradiance import daily_energy, extract, read
+from datalake_kit.irradiance import daily_energy, extract, read, select_point
 from datalake_kit.lake import Lake, connect
 from tests import satellite
 from tests.satellite import DAY, POINTS
@@ -65,6 +65,13 @@ def test_several_points_are_indexed_by_point_and_time(lake: Lake) -> None:
     assert frame.index.get_level_values(0).unique().tolist() == ["turin", "alba"]
     one = read(lake, "irradiance.plants", "alba", columns=["ghi"])
     pd.testing.assert_frame_equal(frame.loc["alba"], one, check_freq=False)
+    pd.testing.assert_frame_equal(select_point(frame, "alba"), one)
+    assert select_point(frame, "alba").attrs["point"] == one.attrs["point"]
+    assert select_point(frame, "alba").index.freq == one.index.freq
+    with pytest.raises(PointNotFoundError, match="Did you mean alba"):
+        select_point(frame, "abla")
+    with pytest.raises(DataError, match="one point already"):
+        select_point(one, "alba")
     assert set(read(lake, "irradiance.plants").index.get_level_values(0)) == {"turin", "alba", "milan"}
 
 
