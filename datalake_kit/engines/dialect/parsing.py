@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from typing import Any, ClassVar
 
 from sqlglot import exp
@@ -33,8 +34,9 @@ class _AthenaParser(Trino.Parser):  # type: ignore[misc,name-defined]
     COLON_PLACEHOLDER_TOKENS: ClassVar[set[TokenType]] = set()
 
 
-class _Athena(Trino):  # type: ignore[misc]
+class _Athena(Trino):
     Parser = _AthenaParser
+    INDEX_OFFSET = 0  # subscripts stay as they are written
 
 
 _DIALECT = _Athena()
@@ -54,6 +56,7 @@ def parse(text: str) -> exp.Expression:
     marked = list(without_last_semicolon(text))
     for placeholder in placeholders(text):
         marked[placeholder.start] = MARK
+    _plain_decimals(text, marked)
     try:
         found = [tree for tree in _DIALECT.parse("".join(marked)) if tree is not None]
     except SqlglotError as error:
@@ -63,6 +66,18 @@ def parse(text: str) -> exp.Expression:
     if len(found) != 1:
         raise SqlError("there is no statement, or more than one")
     return found[0]
+
+
+def _plain_decimals(text: str, marked: list[str]) -> None:
+    """Write DECIMAL '1.20' as 1.20, which is the same in Trino; the parser would lose its number of digits."""
+    found = tokens(text)
+    for word, value in zip(found, found[1:], strict=False):
+        if word.word == "DECIMAL" and value.kind == "string":
+            number = value.text[1:-1].strip()
+            if not re.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)", number):
+                raise SqlError(f"{value.text} is no decimal")
+            number = number if "." in number else number + "."
+            marked[word.start : value.end] = [f"({number})", *[""] * (value.end - word.start - 1)]
 
 
 def _explain(error: SqlglotError) -> str:
