@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from datalake_kit.cdc.lake_side import LakeSide
 
 HOP = "staging -> lake"
-_PLURAL = {MISSING: "missing", EXTRA: "extra", CHANGED: "changed", DUPLICATE: "duplicate"}
 
 
 @dataclass
@@ -376,7 +375,8 @@ def _in_words(findings: Sequence[Mapping[str, Any]], most: int = 4) -> str:
         groups.setdefault(text, Counter())[finding["kind"]] += 1
     told = []
     for text, kinds in sorted(groups.items(), key=lambda g: -sum(g[1].values())):
-        counted = " and ".join(f"{n} {_PLURAL[k]}" for k, n in kinds.items() if k in _PLURAL)
-        told.append(f"{counted}: {text}" if counted else text)
+        counted = " and ".join(f"{n} {k}" for k, n in kinds.items() if k in KINDS)
+        keys = "key" if sum(kinds.values()) == 1 else "keys"
+        told.append(f"{counted} {keys}: {text}" if counted else text)
     more = f"; and {len(told) - most} more explanations" if len(told) > most else ""
     return "; ".join(t.rstrip(".") for t in told[:most]) + more

@@ -15,7 +15,7 @@ import pyarrow as pa
 from datalake_kit.cdc.compare import version_counts
 from datalake_kit.cdc.explain import Fault
 from datalake_kit.errors import DatalakeKitError, ParameterError
-from datalake_kit.hudi.rows import locate, read_snapshot
+from datalake_kit.hudi.rows import locate, read_snapshot, written_name
 from datalake_kit.hudi.slices import DataFile
 from datalake_kit.hudi.snapshot import Snapshot, open_what_is_left
 from datalake_kit.sql import quote_identifier, split_name
@@ -73,13 +73,10 @@ class LakeSide:
             return None
         if not self.is_whole:
             return version_counts(self.rows.column(same[0]))
-        column = quote_identifier(same[0].lower())
-        found = self.lake.arrow(
-            f"SELECT {column} AS version, count(*) AS row_count FROM {quoted(self.name)} GROUP BY {column}"
-        )
+        found = self.lake.query("cdc/rows_by_version", table=self.name, version=written_name(same[0].lower()))
         counts: Counter[str] = Counter()
-        for version, count in zip(found.column(0).to_pylist(), found.column(1).to_pylist(), strict=True):
-            counts["" if version is None else str(version)] += count
+        for version, count in zip(found["version"], found["row_count"], strict=True):
+            counts["" if pd.isna(version) else str(version)] += int(count)
         return counts
 
     def faults(self) -> list[Fault]:
@@ -170,7 +167,7 @@ def row_counts(lake: Lake, tables: Iterable[str] | None = None) -> pd.DataFrame:
 def all_names(lake: Lake) -> list[str]:
     """Name every table of a lake as `database.table`, table_2 before table_10."""
     listed = lake.tables()
-    names = (f"{d}.{t}" for d, t in zip(listed["database"], listed["table"], strict=True))
+    names = (written_name(d, t) for d, t in zip(listed["database"], listed["table"], strict=True))
     return sorted(names, key=_natural)
 
 

@@ -44,7 +44,7 @@ _STYLE = """
 .dk-check th, .dk-check td { text-align: left; vertical-align: top; }
 .dk-check th { color: #555; font-weight: 600; white-space: nowrap; }
 .dk-check td.n { text-align: right; white-space: nowrap; }
-.dk-check td { overflow-wrap: anywhere; } .dk-check .v { font-weight: 600; white-space: nowrap; }
+.dk-check td.w { overflow-wrap: anywhere; min-width: 12rem; } .dk-check .v { font-weight: 600; white-space: nowrap; }
 .dk-check pre { background: #F5F6F8; padding: .6rem; overflow-x: auto; font-size: 12px; }
 .dk-check .note { color: #555; }
 """
@@ -73,7 +73,8 @@ def html_fragment(check: Validation, *, short: bool = False) -> str:
 
 def markdown(check: Validation) -> str:
     """The report as Markdown."""
-    lines = [f"# Replication check: {_SIGNS[check.status]} {check.status}", "", _plain(check.sentence), ""]
+    lines = [f"# Replication check: {_SIGNS[check.status]} {check.status}", "", _plain(check.headline), ""]
+    lines += [f"Equal means: {_plain(str(check.provenance.get('rule', check.level)))}.", ""]
     lines += ["## What was compared", ""]
     lines += [f"- {_plain(name)}: {_plain(text)}" for name, text in _facts(check)]
     lines += ["", "## Counts", "", *_markdown_table(check.summary[_COUNTS])]
@@ -114,7 +115,7 @@ def _doubts(check: Validation) -> pd.DataFrame:
 def _facts(check: Validation) -> list[tuple[str, str]]:
     facts = []
     for name, value in check.provenance.items():
-        if name == "count statement" or not value:
+        if name in ("count statement", "rule") or not value:
             continue
         if isinstance(value, dict):
             value = "; ".join(f"{k} {v}" for k, v in value.items())
@@ -127,7 +128,8 @@ def _facts(check: Validation) -> list[tuple[str, str]]:
 def _verdict(check: Validation) -> str:
     colour = _COLOURS[check.status]
     head = html.escape(f"{_SIGNS[check.status]} {check.status}")
-    return f'<h1>Replication check: <span style="color:{colour}">{head}</span></h1><p>{html.escape(check.sentence)}</p>'
+    rule = html.escape(f"{check.headline} Equal means: {check.provenance.get('rule', check.level)}.")
+    return f'<h1>Replication check: <span style="color:{colour}">{head}</span></h1><p>{rule}</p>'
 
 
 def _provenance(check: Validation) -> str:
@@ -161,7 +163,8 @@ def _cell(column: Any, value: Any) -> str:
     if column == "verdict" and text in _SIGNS:
         return f'<td class="v" style="color:{_COLOURS[text]}">{_SIGNS[text]} {html.escape(text)}</td>'
     numeric = isinstance(value, (int, float)) and not isinstance(value, bool)
-    return f"<td{' class=n' if numeric else ''}>{html.escape(text)}</td>"
+    kind = " class=n" if numeric else " class=w" if len(text) > 40 else ""
+    return f"<td{kind}>{html.escape(text)}</td>"
 
 
 def _markdown_table(frame: pd.DataFrame) -> list[str]:

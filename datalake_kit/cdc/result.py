@@ -109,12 +109,17 @@ class Validation:
         return [str(t) for t in self.summary.loc[self.summary["verdict"] == NOT_COMPARED, "table"]]
 
     @property
-    def sentence(self) -> str:
-        """The verdict in words, with what is known of each table that is not equal."""
+    def headline(self) -> str:
+        """How many tables are equal, different and not compared, in words."""
         counts = self.summary["verdict"].value_counts()
         words = ", ".join(f"{counts[v]} {v}" for v in (EQUAL, DIFFERENT, NOT_COMPARED) if v in counts.index)
         tables = "1 table" if len(self.summary) == 1 else f"{len(self.summary)} tables"
-        told = [f"{tables}: {words or 'nothing to compare'}."]
+        return f"{tables}: {words or 'nothing to compare'}."
+
+    @property
+    def sentence(self) -> str:
+        """The verdict in words, with what is known of each table that is not equal."""
+        told = [self.headline]
         for row in self.summary[self.summary["verdict"] != EQUAL].itertuples(index=False):
             told.append(f"{row.table} is {row.verdict}: {row.explanation}.")
         return " ".join(told)

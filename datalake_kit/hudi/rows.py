@@ -200,19 +200,24 @@ def _begins_group(path: str, inserts: int, rows: int) -> bool:
     return parse_base_name(path) is not None and inserts == rows
 
 
+def written_name(*parts: str) -> str:
+    """Write the parts of a name so that they are read back: one with a dot or a quote goes in double quotes."""
+    return ".".join('"' + p.replace('"', '""') + '"' if set(p) & set('."') else p for p in parts)
+
+
 def locate(lake: Lake, table: str | Table) -> tuple[str, str, str]:
     """Return a table's full name, format and location without opening it: its newest files may be damaged."""
     if not isinstance(table, str):
-        return table.name, table.format, table.location
+        return written_name(table.database, table.table), table.format, table.location
     parts = split_name(table)
     database = parts[0] if len(parts) > 1 else getattr(lake.settings, "database", None)
     listed = lake.tables(database) if database else lake.tables()
     same = listed[(listed["table"].str.lower() == parts[-1].lower()) & (len(parts) <= 2)]
     if len(same) != 1 or not database:
         found = lake.table(table)  # raises, naming the nearest ones
-        return found.name, found.format, found.location
+        return written_name(found.database, found.table), found.format, found.location
     row = same.iloc[0]
-    return f"{row['database']}.{row['table']}", str(row["format"]), str(row["location"])
+    return written_name(row["database"], row["table"]), str(row["format"]), str(row["location"])
 
 
 def _location(lake: Lake, table: str | Table) -> str:

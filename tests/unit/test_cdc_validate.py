@@ -359,6 +359,15 @@ def test_a_report_says_how_many_rows_it_leaves_out(tmp_path: Path) -> None:
     assert "50 more rows are not shown" in check.to_markdown()
 
 
+@pytest.mark.parametrize("name", ["o'dd", "a.b", 'quo"te', "sp ace; drop table x --", "déjà"])
+def test_odd_table_names(name: str, tmp_path: Path) -> None:
+    folder = lake_of(tmp_path, {name: odp_table("tables/v6_table_5_global")}, staged={name: "table_5"})
+    check = _check(folder, level="values")
+    assert check.ok, check.sentence
+    with dk.connect(folder) as lake:
+        assert len(dk.hudi.read(lake, check.summary["table"].iloc[0])) == 294
+
+
 def test_rows_by_the_file_that_wrote_them_last(tmp_path: Path) -> None:
     folder = lake_of(tmp_path, {"t": odp_table("damaged/v6_table_10_withheld")}, staged={"t": "table_10"})
     by_file = _check(folder).by_file
