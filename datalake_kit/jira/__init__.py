@@ -13,5 +13,6 @@ from __future__ import annotations
 from datalake_kit.jira.fields import unpack_fields
 from datalake_kit.jira.load import JiraIssues, Report, load
 from datalake_kit.jira.names import names, rename
+from datalake_kit.jira.relations import parents
 
-__all__ = ["JiraIssues", "Report", "load", "names", "rename", "unpack_fields"]
+__all__ = ["JiraIssues", "Report", "load", "names", "parents", "rename", "unpack_fields"]

@@ -63,6 +63,9 @@ SYSTEM: dict[str, tuple[str, Rule | None]] = {
     "issuerestriction": ("issue_restriction", rules.JSON),
 }
 
+# Columns that a frame has whether they hold anything or not, where the documents have the field.
+CORE = frozenset(list(SYSTEM)[:16]) | {"parent", "labels", "components", "fixversions", "versions", "description"}
+
 _BY_CUSTOM_TYPE = {
     "gh-sprint": rules.SPRINT, "gh-epic-link": rules.TEXT, "gh-epic-label": rules.TEXT, "gh-lexo-rank": rules.TEXT,
     "float": rules.NUMBER, "datepicker": rules.DATE, "datetime": rules.DATETIME, "url": rules.TEXT,

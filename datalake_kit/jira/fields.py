@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow as pa
 
 from datalake_kit.errors import ColumnNotFoundError, DataError, did_you_mean
-from datalake_kit.jira.detect import SYSTEM
+from datalake_kit.jira.detect import CORE, SYSTEM
 from datalake_kit.jira.layout import CONSUMED, find_layout
 from datalake_kit.jira.names import ATTRIBUTE, Claims, FieldInfo, column_base, read_fields
 from datalake_kit.jira.plan import UNREADABLE, Field, Source, connect, count_keys, make_plan
@@ -34,8 +34,8 @@ def unpack_fields(
         Business names of the fields: a mapping `{"customfield_10024": "Story Points"}`, a table of fields with `id`,
         `name` and perhaps `schema`, or a file of these. They go before those that the documents bring.
     fields
-        Only these fields, by id, business name or column. None: Jira's own fields that are there, and the custom
-        fields that hold a value in any row; "all": every field that is there.
+        Only these fields, by id, business name or column. None: those that hold a value in any row, and
+        the usual ones of Jira's own that are there; "all": every field that is there.
     keep_objects
         Also keep each object and list whole, as JSON text in a column `..._json`. Without it the keys of objects that
         have no column of their own (avatars, links to the API, e-mail addresses) are left out; `dk.jira.names(frame)`
@@ -156,7 +156,18 @@ def unpack(
     """Plan and run: the columns of the fields that are asked for."""
     wanted = None if fields is None else _resolve(fields, present, known)
     plan = make_plan(source, present, known, wanted, keep=keep_objects)
-    return run_plan(source, dict(_ordered(plan)))
+    unpacked = run_plan(source, dict(_ordered(plan)))
+    return unpacked if wanted is not None else _without_empty(unpacked)
+
+
+def _without_empty(unpacked: Unpacked) -> Unpacked:
+    """Leave out fields that hold nothing in any row, but for those that every frame of issues has."""
+    kept = {
+        key: columns
+        for key, columns in unpacked.columns.items()
+        if key.casefold() in CORE or any(c.null_count < len(c) for c in columns)
+    }
+    return Unpacked(kept, {key: unpacked.fields[key] for key in kept}, unpacked.others)
 
 
 def _resolve(fields: Wanted, present: dict[str, int], known: dict[str, FieldInfo]) -> list[str]:

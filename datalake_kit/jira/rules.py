@@ -239,18 +239,26 @@ STATUS = Rule(
 
 def _convert_parent(value: Any) -> Values | None:
     if not isinstance(value, dict):
-        return (value, None, None, None) if isinstance(value, str) else None
+        return (value, *[None] * 4) if isinstance(value, str) else None
     inside = pick(value, "fields")
-    kind = pick(pick(inside, "issuetype"), "name")
-    found = tuple(as_text(v) for v in (pick(value, "key"), pick(value, "id"), pick(inside, "summary"), kind))
+    kind = pick(inside, "issuetype")
+    parts = (pick(value, "key"), pick(value, "id"), pick(inside, "summary"), pick(kind, "name"))
+    found = tuple(as_text(part) for part in (*parts, pick(kind, "hierarchyLevel")))
     return found if found[0] or found[1] or not value else None
 
 
 PARENT = Rule(
-    "parent", (Output("key"), Output("id"), Output("summary"), Output("issue_type")), _convert_parent,
-    {"key": "VARCHAR", "id": "VARCHAR", "fields": {"summary": "VARCHAR", "issuetype": {"name": "VARCHAR"}}},
-    ("{v}.key", "{v}.id", "{v}.fields.summary", "{v}.fields.issuetype.name"),
-    frozenset({"key", "id", "fields.summary", "fields.issuetype.name"}),
+    "parent",
+    (Output("key"), Output("id"), Output("summary"), Output("issue_type"), Output("level", "number")),
+    _convert_parent,
+    {
+        "key": "VARCHAR", "id": "VARCHAR",
+        "fields": {"summary": "VARCHAR", "issuetype": {"name": "VARCHAR", "hierarchyLevel": "VARCHAR"}},
+    },
+    (
+        "{v}.key", "{v}.id", "{v}.fields.summary", "{v}.fields.issuetype.name", "{v}.fields.issuetype.hierarchyLevel"
+    ),
+    frozenset({"key", "id", "fields.summary", "fields.issuetype"}),
 )  # fmt: skip
 SPRINT = Rule(
     "sprint",

@@ -1,0 +1,20 @@
+-- The newest version of each issue in a table that AppFlow fills, as it came: one row an issue.
+--
+-- An issue is its id. Of its rows the newest has the latest instant of fields.updated (none comes last). Versions with the
+-- same instant cannot be told apart here, for which file a row came from is no column of the table: of these the same
+-- one is always taken, by its text. dk.jira.load takes the one that landed last. Rows without id, or whose fields are
+-- no JSON object, are left out; dk.jira.load lists them.
+-- :table identifier    database.table
+WITH versions AS (
+    SELECT id, key, fields,
+           row_number() OVER (
+               PARTITION BY id
+               ORDER BY TRY(from_iso8601_timestamp(json_extract_scalar(fields, '$.updated'))) DESC NULLS LAST, fields DESC
+           ) AS version
+    FROM :table
+    WHERE id IS NOT NULL AND TRY(json_parse(fields)) IS NOT NULL
+)
+SELECT id, key, fields
+FROM versions
+WHERE version = 1
+ORDER BY id
