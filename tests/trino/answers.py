@@ -16,7 +16,7 @@ from datalake_kit.engines.dialect.types import SqlType, from_duckdb
 
 
 def plain_type(text: str) -> str:
-    """Return a type without what DuckDB does not keep: the length of text, the precision of a moment, quotes of names."""
+    """Return a type without what DuckDB does not keep: length of text, precision of moments, quotes of names."""
     text = re.sub(r"(varchar|char)\(\d+\)", r"\1", text)
     text = re.sub(r"(timestamp|time)\(\d+\)", r"\1", text)
     return text.replace('"', "").replace("unknown", "integer")

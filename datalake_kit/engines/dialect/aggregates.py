@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from datalake_kit.engines.dialect.arithmetic import scaled
 from datalake_kit.engines.dialect.calls import Call, add_table, special
+from datalake_kit.engines.dialect.conversions import common_of, widen
 from datalake_kit.engines.dialect.functions import table
-from datalake_kit.engines.dialect.operators import common_of, scaled, widen
 from datalake_kit.engines.dialect.refusals import refuse
 from datalake_kit.engines.dialect.scope import Expr
 from datalake_kit.engines.dialect.types import BIGINT, VARCHAR

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from sqlglot import exp
 
 from datalake_kit.engines.dialect.compiler import Compiler, check_parts, describe, emits
+from datalake_kit.engines.dialect.conditions import truth
+from datalake_kit.engines.dialect.conversions import common_of, make_row, widen
 from datalake_kit.engines.dialect.functions import Signature, choose, fill
 from datalake_kit.engines.dialect.macros import inside_try
-from datalake_kit.engines.dialect.operators import common_of, make_row, truth, widen
 from datalake_kit.engines.dialect.refusals import refuse
 from datalake_kit.engines.dialect.scope import Expr, Scope
 from datalake_kit.engines.dialect.types import BIGINT, INTEGER, UNKNOWN, SqlType
@@ -77,8 +78,9 @@ class Call:
         return ", ".join(names), self.compiler.expr(node.this, local)
 
 
+Special = Callable[[Call], Expr]
 _TABLES: dict[str, list[Signature]] = {}
-_SPECIAL: dict[str, Any] = {}
+_SPECIAL: dict[str, Special] = {}
 _WINDOW_ONLY = frozenset(
     [
         "row_number",
@@ -128,10 +130,10 @@ def add_table(rows: dict[str, list[Signature]]) -> None:
         _TABLES.setdefault(name, []).extend(signatures)
 
 
-def special(*names: str) -> Any:
+def special(*names: str) -> Callable[[Special], Special]:
     """Register a handler for calls that no signature describes: lambdas, any number of arguments."""
 
-    def register(handler: Any) -> Any:
+    def register(handler: Special) -> Special:
         for name in names:
             _SPECIAL[name] = handler
         return handler
@@ -156,8 +158,7 @@ def call(
     args = [Expr("", UNKNOWN) if isinstance(n, exp.Lambda) else compiler.expr(n, scope) for n in nodes]
     request = Call(compiler, scope, name, nodes, args, what, decoration=decoration)
     if name in _SPECIAL:
-        found: Expr = _SPECIAL[name](request)
-        return found
+        return _SPECIAL[name](request)
     rows = _TABLES.get(name)
     if rows is None:
         reason, instead = _REASONS.get(

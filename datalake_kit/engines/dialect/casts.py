@@ -10,7 +10,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from sqlglot import exp
 
 from datalake_kit.engines.dialect.compiler import Compiler, describe, emits
-from datalake_kit.engines.dialect.operators import string, widen, zone_of
+from datalake_kit.engines.dialect.conversions import widen, zone_of
+from datalake_kit.engines.dialect.literals import string
 from datalake_kit.engines.dialect.refusals import refuse
 from datalake_kit.engines.dialect.scope import Expr, Scope
 from datalake_kit.engines.dialect.types import (
@@ -223,7 +224,7 @@ _TEXT_ALIKE = frozenset({"boolean", "tinyint", "smallint", "integer", "bigint", 
 def cast(value: Expr, wanted: SqlType, what: str, *, lenient: bool = False) -> Expr:
     """Return CAST(value AS wanted) with Trino's answer, or with NULL where it fails when `lenient`."""
     given = value.type
-    if given == wanted or given == UNKNOWN:
+    if given in (wanted, UNKNOWN):
         return Expr(f"CAST({value.sql} AS {wanted.duckdb})" if given == UNKNOWN else value.sql, wanted)
     if given == JSON or wanted == JSON:
         from datalake_kit.engines.dialect.json_values import from_json, to_json
@@ -247,7 +248,7 @@ _MOMENTS = ("date", "time", "timestamp", "timestamp with time zone")
 
 
 def _rounded(value: Expr, wanted: SqlType) -> str:
-    """Whole numbers round half away from zero; decimals round the digits that a double shows; reals overflow to infinity."""
+    """Whole numbers round half away from zero, decimals the digits that a double shows; reals overflow to infinity."""
     if value.type.name in ("double", "real"):
         if wanted.is_integer:
             return f"round({value.sql})"

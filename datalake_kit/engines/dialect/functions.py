@@ -1,9 +1,10 @@
 """Trino's functions: tables of signatures with their DuckDB text, and how a call finds its row.
 
-A row reads `name(argument types) -> result = DuckDB text`. Types are Trino's; `T`, `K`, `V` stand for any type (the same
-one throughout), `N` for any number, `I` for any whole number, `moment` for date and timestamp. `{0}` is the first argument,
-`{*}` all of them; `name[...]` marks the aggregate inside an aggregate's text, where DISTINCT, ORDER BY, FILTER and OVER go.
-Text that begins with @ names a Python function of the table's module. What stands in no table is refused.
+A row reads `name(argument types) -> result = DuckDB text`. Types are Trino's; `T`, `K`, `V` stand for any type (the
+same one throughout), `N` for any number, `I` for any whole number, `moment` for date and timestamp. `{0}` is the first
+argument, `{*}` all of them; `name[...]` marks the aggregate inside an aggregate's text, where DISTINCT, ORDER BY,
+FILTER and OVER go. Text that begins with @ names a Python function of the table's module. What stands in no table is
+refused.
 """
 
 from __future__ import annotations

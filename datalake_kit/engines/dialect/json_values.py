@@ -76,8 +76,11 @@ def _format(request: Call) -> Expr:
     """The text of json_extract keeps the order of the keys; that of json_parse and of casts is sorted."""
     node = request.nodes[0]
     inner = node.expressions[0] if isinstance(node, exp.Anonymous) and node.expressions else None
-    kept = inner is not None and str(node.this).lower() == "json_extract"
-    if kept and request.compiler.expr(inner, request.scope).type == VARCHAR:
+    if (
+        inner is not None
+        and str(node.this).lower() == "json_extract"
+        and request.compiler.expr(inner, request.scope).type == VARCHAR
+    ):
         return Expr(f"CAST({_text(request)} AS VARCHAR)", VARCHAR)
     return Expr(f"dk_json_sorted({_text(request)})", VARCHAR)
 

@@ -1,7 +1,8 @@
 """Trino's lexical rules: what is a string, a quoted name, a comment, a word, a placeholder.
 
-Everything that decides on the raw text (is it one statement, does it read, where are the `:name` placeholders) stands on
-this one scanner, because Athena is given the raw text: a comment or a string must end here exactly where it ends there.
+Everything that decides on the raw text (is it one statement, does it read, where are the `:name` placeholders) stands
+on this one scanner, because Athena is given the raw text: a comment or a string must end here exactly where it ends
+there.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Numbers, texts and intervals written in a statement."""
+"""Numbers, texts, NULL, bytes and intervals written in a statement."""
 
 from __future__ import annotations
 
@@ -6,10 +6,22 @@ import re
 
 from sqlglot import exp
 
-from datalake_kit.engines.dialect.compiler import describe
+from datalake_kit.engines.dialect.compiler import Compiler, describe, emits
 from datalake_kit.engines.dialect.refusals import refuse
-from datalake_kit.engines.dialect.scope import Expr
-from datalake_kit.engines.dialect.types import BIGINT, DAYS, DOUBLE, INTEGER, MONTHS, SqlType, decimal_of
+from datalake_kit.engines.dialect.scope import Expr, Scope
+from datalake_kit.engines.dialect.types import (
+    BIGINT,
+    BOOLEAN,
+    DAYS,
+    DOUBLE,
+    INTEGER,
+    MONTHS,
+    UNKNOWN,
+    VARBINARY,
+    VARCHAR,
+    SqlType,
+    decimal_of,
+)
 
 
 def string(text: str) -> str:
@@ -63,3 +75,46 @@ def interval_of(node: exp.Interval) -> tuple[str, SqlType, str | None]:
         _SPANS[name],
         name.lower(),
     )
+
+
+@emits(exp.Literal, "this", "is_string")
+def _literal(_: Compiler, node: exp.Literal, __: Scope) -> Expr:
+    text = str(node.this)
+    if node.is_string:
+        return Expr(string(text), VARCHAR, literal=text)
+    return number(text)
+
+
+@emits(exp.Null)
+def _null(_: Compiler, __: exp.Null, ___: Scope) -> Expr:
+    return Expr("NULL", UNKNOWN)
+
+
+@emits(exp.Boolean, "this")
+def _boolean(_: Compiler, node: exp.Boolean, __: Scope) -> Expr:
+    return Expr("true" if node.this else "false", BOOLEAN)
+
+
+@emits(exp.HexString, "this")
+def _binary(_: Compiler, node: exp.HexString, __: Scope) -> Expr:
+    return Expr(f"unhex({string(str(node.this))})", VARBINARY)
+
+
+@emits(exp.UnicodeString, "this")
+def _unicode(_: Compiler, node: exp.UnicodeString, __: Scope) -> Expr:
+    """U&'caf\\00e9': four hexadecimal digits after a backslash, six after backslash and plus."""
+    text = str(node.this)
+    if not re.fullmatch(r"(?:[^\\]|\\\\|\\[0-9a-fA-F]{4}|\\\+[0-9a-fA-F]{6})*", text):
+        refuse(f"U&'{text}'", "this is no escape of Athena", "write \\00e9 or \\+01f600")
+    read = re.sub(
+        r"\\(?:\\|([0-9a-fA-F]{4})|\+([0-9a-fA-F]{6}))",
+        lambda m: chr(int(m[1] or m[2], 16)) if m[1] or m[2] else "\\",
+        text,
+    )
+    return Expr(string(read), VARCHAR, literal=read)
+
+
+@emits(exp.Interval, "this", "unit")
+def _interval(_: Compiler, node: exp.Interval, __: Scope) -> Expr:
+    sql, type_, literal = interval_of(node)
+    return Expr(sql, type_, literal=literal)

@@ -23,7 +23,8 @@ MACROS: dict[str, str] = {
         "ELSE -((2 * abs(a) + abs(b)) // (2 * abs(b))) END"
     ),
     "dk_round_to(x, n)": (
-        "CASE WHEN NOT abs(x) * pow(10, n) < 9007199254740992 THEN x WHEN x < 0 THEN -(floor(-x * pow(10, n) + 0.5) / pow(10, n)) "
+        "CASE WHEN NOT abs(x) * pow(10, n) < 9007199254740992 THEN x "
+        "WHEN x < 0 THEN -(floor(-x * pow(10, n) + 0.5) / pow(10, n)) "
         "ELSE floor(x * pow(10, n) + 0.5) / pow(10, n) END"
     ),
     "dk_to_real(x)": (
@@ -52,7 +53,7 @@ MACROS: dict[str, str] = {
     "dk_matching(x, pattern)": "CASE WHEN regexp_full_match(x, pattern) THEN x END",
     "dk_clear(x, pattern, unclear)": (
         "CASE WHEN regexp_full_match(x, pattern) THEN x "
-        "WHEN regexp_full_match(x, unclear) THEN error('the text ' || x || ' is not read alike on both engines') END"
+        "WHEN regexp_full_match(x, unclear) THEN error('NOT ALIKE: reading ' || x) END"
     ),
     "dk_if_finite(x)": "CASE WHEN isfinite(x) THEN x END",
     "dk_no_nan(x, y)": "CASE WHEN isnan(x) THEN y ELSE x END",
@@ -87,10 +88,11 @@ MACROS: dict[str, str] = {
         "list_transform(string_split(x, e), lambda p: dk_pair(p, k)[2]))"
     ),
     "dk_ascii(x)": (
-        "CASE WHEN octet_length(encode(x)) = length(x) THEN x ELSE error('only ASCII text is compared alike') END"
+        "CASE WHEN octet_length(encode(x)) = length(x) THEN x "
+        "ELSE error('NOT ALIKE: distances of text beyond ASCII') END"
     ),
     "dk_one_line(x)": (
-        "CASE WHEN suffix(x, chr(10)) THEN error('a text that ends in a line end is not matched alike: trim it') ELSE x END"
+        "CASE WHEN suffix(x, chr(10)) THEN error('NOT ALIKE: a text that ends in a line end; trim it first') ELSE x END"
     ),
     "dk_regexp_extract(x, p, n)": "CASE WHEN regexp_matches(x, p) THEN regexp_extract(x, p, n) END",
     # moments
@@ -130,7 +132,9 @@ MACROS: dict[str, str] = {
     ),
     "dk_distinct(a)": "list_filter(a, lambda e, i: list_position(a, e) = i)",
     "dk_array_extreme(a, e)": "CASE WHEN dk_has_null(a) THEN NULL ELSE e END",
-    "dk_position(a, x)": "CASE WHEN a IS NULL OR x IS NULL THEN NULL ELSE CAST(coalesce(list_position(a, x), 0) AS BIGINT) END",
+    "dk_position(a, x)": (
+        "CASE WHEN a IS NULL OR x IS NULL THEN NULL ELSE CAST(coalesce(list_position(a, x), 0) AS BIGINT) END"
+    ),
     "dk_remove(a, x)": "CASE WHEN x IS NULL THEN NULL ELSE list_filter(a, lambda e: e IS DISTINCT FROM x) END",
     "dk_intersect(a, b)": (
         "CASE WHEN a IS NULL OR b IS NULL THEN NULL "
@@ -147,7 +151,8 @@ MACROS: dict[str, str] = {
     ),
     "dk_flatten(a)": "flatten(a)",
     "dk_slice(a, s, n)": (
-        "CASE WHEN s = 0 THEN error('SQL array indices start at 1') WHEN n < 0 THEN error('length must not be negative') "
+        "CASE WHEN s = 0 THEN error('SQL array indices start at 1') "
+        "WHEN n < 0 THEN error('length must be greater than or equal to 0') "
         "WHEN s > 0 THEN a[s:s + n - 1] WHEN -s > len(a) THEN a[1:0] "
         "ELSE a[len(a) + s + 1:len(a) + s + n] END"
     ),
@@ -157,12 +162,15 @@ MACROS: dict[str, str] = {
         "ELSE generate_series(CAST(a AS BIGINT), CAST(b AS BIGINT), CAST(s AS BIGINT)) END"
     ),
     # a + i * s for whole months s: each from the start, so that the end of a month stays the end of a month.
-    "dk_sequence_months(a, b, s)": (
-        "CASE WHEN s = 0 OR (b > a AND s < 0) OR (b < a AND s > 0) THEN error('sequence cannot reach its stop value') "
-        "ELSE list_filter(list_transform(range(0, abs(date_sub('month', a, b) // s) + 2), "
-        "lambda i: a + to_months(CAST(i * s AS INTEGER))), lambda v: CASE WHEN s > 0 THEN v <= b ELSE v >= b END) END"
-    ),
     "dk_months(i)": "12 * datepart('year', i) + datepart('month', i)",
+    "dk_sequence_months(a, b, i)": (
+        "CASE WHEN dk_months(i) = 0 OR (b > a AND dk_months(i) < 0) OR (b < a AND dk_months(i) > 0) "
+        "THEN error('sequence cannot reach its stop value') "
+        "ELSE list_filter(list_transform(range(0, abs(date_sub('month', a, b) // dk_months(i)) + 2), "
+        "lambda n: a + to_months(CAST(n * dk_months(i) AS INTEGER))), "
+        "lambda v: CASE WHEN dk_months(i) > 0 THEN v <= b ELSE v >= b END) END"
+    ),
+    "dk_date_months(a, b, i)": "CAST(dk_sequence_months(a, b, i) AS DATE[])",
     "dk_array_join(a, d)": (
         "CASE WHEN a IS NULL OR d IS NULL THEN NULL "
         "ELSE coalesce(array_to_string(list_filter(a, lambda e: e IS NOT NULL), d), '') END"
@@ -183,7 +191,9 @@ MACROS: dict[str, str] = {
         "lambda q: q.key), e.key) = i)))"
     ),
     "dk_any_match(t)": "CASE WHEN list_contains(t, true) THEN true WHEN dk_has_null(t) THEN NULL ELSE len(t) < 0 END",
-    "dk_all_match(t)": "CASE WHEN list_contains(t, false) THEN false WHEN dk_has_null(t) THEN NULL ELSE len(t) >= 0 END",
+    "dk_all_match(t)": (
+        "CASE WHEN list_contains(t, false) THEN false WHEN dk_has_null(t) THEN NULL ELSE len(t) >= 0 END"
+    ),
     "dk_none_match(t)": "NOT dk_any_match(t)",
     # JSON
     "dk_json_parse(x)": (
@@ -194,42 +204,46 @@ MACROS: dict[str, str] = {
     "dk_json_sorted(j)": (
         "CASE WHEN j IS NULL THEN NULL "
         "WHEN regexp_matches(regexp_replace(CAST(j AS VARCHAR), '\"(?:[^\"\\\\]|\\\\.)*\"', '', 'g'), '[0-9][.eE]') "
-        "THEN error('json_format of a number with a fraction is not the same on both engines') "
+        "THEN error('NOT ALIKE: json_format of a number with a fraction; CAST it AS DOUBLE') "
         "WHEN NOT contains(CAST(j AS VARCHAR), '{') THEN CAST(j AS VARCHAR) "
         "WHEN regexp_matches(regexp_replace(CAST(j AS VARCHAR), '\"(?:[^\"\\\\]|\\\\.)*\"', '', 'g'), '^[{][^{]*$') "
         "THEN '{' || array_to_string(list_transform(list_sort(json_keys(j)), "
-        "lambda k: CAST(to_json(k) AS VARCHAR) || ':' || CAST(json_extract(j, '$.\"' || k || '\"') AS VARCHAR)), ',') || '}' "
-        "ELSE error('json_format of nested objects is not the same on both engines: use json_extract of the text') END"
+        "lambda k: CAST(to_json(k) AS VARCHAR) || ':' || CAST(json_extract(j, '$.\"' || k || '\"') AS VARCHAR)), ',') "
+        "|| '}' ELSE error('NOT ALIKE: json_format of nested objects; use json_extract of the text') END"
     ),
     # Trino reads no further than the path goes, so a text that is broken may still give a value there.
     "dk_json_readable(x, k)": (
-        "CASE WHEN json_valid(x) THEN true WHEN regexp_matches(x, '^\\s*[\\[{]') AND contains(x, k) "
-        "THEN error('broken JSON is not read alike: ' || x[1:60]) ELSE false END"
+        "CASE WHEN json_valid(x) THEN true "
+        "WHEN regexp_matches(x, '^\\s*[\\[{]') AND contains(x, k) "
+        "THEN error('NOT ALIKE: broken JSON, which Athena reads up to where it breaks: ' || x[1:60]) ELSE false END"
     ),
     "dk_json_extract(x, p, k)": "CASE WHEN dk_json_readable(x, k) THEN json_extract(x, p) END",
     # Trino gives the digits of a number as they are written; DuckDB may write it anew, so they must be in the text.
     "dk_json_number(x, n)": (
-        "CASE WHEN regexp_matches(x, '(^|[^0-9.eE+-])' || replace(replace(n, '.', '[.]'), '+', '[+]') || '($|[^0-9.eE])') "
-        "THEN n ELSE error('the JSON number ' || n || ' is written in another way in the text: use CAST(... AS DOUBLE)') END"
+        "CASE WHEN regexp_matches(x, "
+        "'(^|[^0-9.eE+-])' || replace(replace(n, '.', '[.]'), '+', '[+]') || '($|[^0-9.eE])') THEN n "
+        "ELSE error('NOT ALIKE: a number that JSON writes otherwise than ' || n || '; CAST it AS DOUBLE') END"
     ),
     "dk_json_extract_scalar(x, p, k)": (
         "CASE WHEN NOT dk_json_readable(x, k) OR json_type(x, p) IN ('OBJECT', 'ARRAY', 'NULL') THEN NULL "
-        "WHEN json_type(x, p) = 'DOUBLE' OR json_extract_string(x, p) = '0' THEN dk_json_number(x, json_extract_string(x, p)) "
+        "WHEN json_type(x, p) = 'DOUBLE' OR json_extract_string(x, p) = '0' "
+        "THEN dk_json_number(x, json_extract_string(x, p)) "
         "ELSE json_extract_string(x, p) END"
     ),
     "dk_json_array_length(x)": (
         "CASE WHEN json_valid(x) AND json_type(x) = 'ARRAY' THEN CAST(json_array_length(x) AS BIGINT) END"
     ),
     "dk_json_size(x, p)": (
-        "CASE WHEN NOT json_valid(x) THEN NULL WHEN json_type(x, p) = 'ARRAY' THEN CAST(json_array_length(x, p) AS BIGINT) "
+        "CASE WHEN NOT json_valid(x) THEN NULL "
+        "WHEN json_type(x, p) = 'ARRAY' THEN CAST(json_array_length(x, p) AS BIGINT) "
         "WHEN json_type(x, p) = 'OBJECT' THEN len(json_keys(x, p)) WHEN json_type(x, p) IS NULL THEN NULL ELSE 0 END"
     ),
     "dk_json_is_null(j)": "j IS NULL OR json_type(j) = 'NULL'",
     "dk_json_varchar(j)": (
         "CASE json_type(j) WHEN 'NULL' THEN NULL WHEN 'OBJECT' THEN error('Cannot cast a JSON object to varchar') "
         "WHEN 'ARRAY' THEN error('Cannot cast a JSON array to varchar') "
-        "WHEN 'DOUBLE' THEN error('the text of a JSON number with a fraction is not the same on both engines: "
-        "CAST(json AS DOUBLE)') ELSE json_extract_string(j, '$') END"
+        "WHEN 'DOUBLE' THEN error('NOT ALIKE: the text of a number with a fraction; CAST it AS DOUBLE') "
+        "ELSE json_extract_string(j, '$') END"
     ),
     "dk_json_bigint(j)": (
         "CASE json_type(j) WHEN 'NULL' THEN NULL WHEN 'OBJECT' THEN error('Cannot cast a JSON object to bigint') "
@@ -248,7 +262,8 @@ MACROS: dict[str, str] = {
     "dk_json_boolean(j)": (
         "CASE json_type(j) WHEN 'NULL' THEN NULL WHEN 'OBJECT' THEN error('Cannot cast a JSON object to boolean') "
         "WHEN 'ARRAY' THEN error('Cannot cast a JSON array to boolean') "
-        "WHEN 'VARCHAR' THEN CAST(dk_checked(json_extract_string(j, '$'), '(?i)true|false|t|f|1|0', 'boolean') AS BOOLEAN) "
+        "WHEN 'VARCHAR' "
+        "THEN CAST(dk_checked(json_extract_string(j, '$'), '(?i)true|false|t|f|1|0', 'boolean') AS BOOLEAN) "
         "WHEN 'BOOLEAN' THEN json_extract_string(j, '$') = 'true' "
         "ELSE CAST(json_extract_string(j, '$') AS DOUBLE) <> 0 END"
     ),
@@ -257,7 +272,8 @@ MACROS: dict[str, str] = {
         "ELSE error('Cannot cast this JSON to an array: ' || CAST(j AS VARCHAR)) END"
     ),
     "dk_json_object(j)": (
-        "CASE WHEN json_type(j) = 'OBJECT' THEN j ELSE error('Cannot cast this JSON to a row: ' || CAST(j AS VARCHAR)) END"
+        "CASE WHEN json_type(j) = 'OBJECT' THEN j "
+        "ELSE error('Cannot cast this JSON to a row: ' || CAST(j AS VARCHAR)) END"
     ),
     "dk_json_keys(j)": (
         "CASE WHEN dk_json_is_null(j) THEN NULL WHEN json_type(j) = 'OBJECT' THEN json_keys(j) "

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from datalake_kit.engines.dialect.calls import Call, add_table, special
+from datalake_kit.engines.dialect.conditions import truth
+from datalake_kit.engines.dialect.conversions import common_of, widen
 from datalake_kit.engines.dialect.functions import table
-from datalake_kit.engines.dialect.operators import common_of, truth, widen
 from datalake_kit.engines.dialect.refusals import refuse
 from datalake_kit.engines.dialect.scope import Expr
 from datalake_kit.engines.dialect.types import (
@@ -44,9 +45,9 @@ sequence(bigint, bigint) -> array(bigint) = @_sequence
 sequence(bigint, bigint, bigint) -> array(bigint) = @_sequence
 sequence(date, date) -> array(date) = @_dates
 sequence(date, date, interval day to second) -> array(date) = @_dates
-sequence(date, date, interval year to month) -> array(date) = CAST(dk_sequence_months({0}, {1}, dk_months({2})) AS DATE[])
+sequence(date, date, interval year to month) -> array(date) = dk_date_months({0}, {1}, {2})
 sequence(timestamp, timestamp, interval day to second) -> array(timestamp) = generate_series({0}, {1}, {2})
-sequence(timestamp, timestamp, interval year to month) -> array(timestamp) = dk_sequence_months({0}, {1}, dk_months({2}))
+sequence(timestamp, timestamp, interval year to month) -> array(timestamp) = dk_sequence_months({0}, {1}, {2})
 map(array(K), array(V)) -> map(K, V) = dk_map({0}, {1})
 map() -> map(unknown, unknown) = map([], [])
 map_keys(map(K, V)) -> array(K) = map_keys({0})

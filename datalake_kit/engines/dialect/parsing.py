@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import functools
 import re
+from itertools import pairwise
 from typing import Any, ClassVar
 
 from sqlglot import exp
 from sqlglot.dialects.trino import Trino
 from sqlglot.errors import SqlglotError
-from sqlglot.tokens import TokenType
+from sqlglot.parsers.trino import TrinoParser
 
 from datalake_kit.engines.dialect.lexing import placeholders, tokens, without_last_semicolon
 from datalake_kit.errors import SqlError, UnsupportedSqlError
@@ -23,15 +24,14 @@ CATALOG = "awsdatacatalog"
 _OWN_GRAMMAR = ("CAST", "TRY_CAST", "EXTRACT", "TRIM", "POSITION", "SUBSTRING", "LISTAGG")
 
 
-class _AthenaParser(Trino.Parser):  # type: ignore[misc,name-defined]
+class _AthenaParser(TrinoParser):
     FUNCTIONS: ClassVar[dict[str, Any]] = {}
     FUNCTION_PARSERS: ClassVar[dict[str, Any]] = {
-        name: parse for name, parse in Trino.Parser.FUNCTION_PARSERS.items() if name in _OWN_GRAMMAR
+        name: parse for name, parse in TrinoParser.FUNCTION_PARSERS.items() if name in _OWN_GRAMMAR
     }
     NO_PAREN_FUNCTION_PARSERS: ClassVar[dict[str, Any]] = {
-        name: parse for name, parse in Trino.Parser.NO_PAREN_FUNCTION_PARSERS.items() if name in ("CASE", "IF")
+        name: parse for name, parse in TrinoParser.NO_PAREN_FUNCTION_PARSERS.items() if name in ("CASE", "IF")
     }
-    COLON_PLACEHOLDER_TOKENS: ClassVar[set[TokenType]] = set()
 
 
 class _Athena(Trino):
@@ -43,7 +43,7 @@ _DIALECT = _Athena()
 
 
 @functools.lru_cache(maxsize=256)
-def parse(text: str) -> exp.Expression:
+def parse(text: str) -> exp.Expr:
     """Return the tree of the one statement in `text`; it is shared, so it must not be changed.
 
     Raises
@@ -71,7 +71,7 @@ def parse(text: str) -> exp.Expression:
 def _plain_decimals(text: str, marked: list[str]) -> None:
     """Write DECIMAL '1.20' as 1.20, which is the same in Trino; the parser would lose its number of digits."""
     found = tokens(text)
-    for word, value in zip(found, found[1:], strict=False):
+    for word, value in pairwise(found):
         if word.word == "DECIMAL" and value.kind == "string":
             number = value.text[1:-1].strip()
             if not re.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)", number):
@@ -143,7 +143,7 @@ def table_name(table: exp.Table) -> tuple[str | None, str]:
     return (table.db.lower() or None), table.name.lower()
 
 
-def _collect(node: exp.Expression, ctes: frozenset[str], found: dict[tuple[str | None, str], None]) -> None:
+def _collect(node: exp.Expr, ctes: frozenset[str], found: dict[tuple[str | None, str], None]) -> None:
     clause = node.args.get("with_")
     if clause is not None:
         for cte in clause.expressions:
@@ -158,5 +158,5 @@ def _collect(node: exp.Expression, ctes: frozenset[str], found: dict[tuple[str |
         if key == "with_":
             continue
         for child in value if isinstance(value, list) else (value,):
-            if isinstance(child, exp.Expression):
+            if isinstance(child, exp.Expr):
                 _collect(child, ctes, found)

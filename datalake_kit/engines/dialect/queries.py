@@ -10,7 +10,8 @@ from sqlglot import exp
 
 from datalake_kit.engines.dialect.calls import order_by, ordered_text, window_text
 from datalake_kit.engines.dialect.compiler import Compiler, check_parts, describe
-from datalake_kit.engines.dialect.operators import common_of, truth, widen
+from datalake_kit.engines.dialect.conditions import truth
+from datalake_kit.engines.dialect.conversions import common_of, widen
 from datalake_kit.engines.dialect.refusals import refuse
 from datalake_kit.engines.dialect.relations import from_clause
 from datalake_kit.engines.dialect.scope import Column, Expr, Scope
@@ -60,7 +61,7 @@ def _cte(compiler: Compiler, cte: exp.CTE, parent: Scope | None, *, recursive: b
     return f"{quote(name.lower())}({listed}) AS ({inner.sql})"
 
 
-def renamed(columns: tuple[Column, ...], names: Sequence[str], what: str) -> tuple[Column, ...]:
+def renamed(columns: tuple[Column, ...], names: Sequence[str | None], what: str) -> tuple[Column, ...]:
     """Return columns under the names of `AS t(a, b)`; each gets a DuckDB name of its own.
 
     Raises
@@ -70,7 +71,7 @@ def renamed(columns: tuple[Column, ...], names: Sequence[str], what: str) -> tup
     """
     if names and len(names) != len(columns):
         raise SqlError(f"{what} has {len(columns)} columns, but {len(names)} names are given for them")
-    shown = list(names) or [c.shown for c in columns]
+    shown: list[str | None] = list(names) or [c.shown for c in columns]
     taken: set[str] = set()
     found = []
     for i, (column, name) in enumerate(zip(columns, shown, strict=True)):

@@ -7,7 +7,7 @@ from typing import Any
 from sqlglot import exp
 
 from datalake_kit.engines.dialect.compiler import Compiler, check_parts, describe
-from datalake_kit.engines.dialect.operators import truth
+from datalake_kit.engines.dialect.conditions import truth
 from datalake_kit.engines.dialect.parsing import table_name
 from datalake_kit.engines.dialect.refusals import refuse
 from datalake_kit.engines.dialect.scope import Column, Expr, Scope, Source
@@ -186,7 +186,9 @@ def _unnest(compiler: Compiler, node: exp.Unnest, scope: Scope) -> str:
     check_parts(node, frozenset({"expressions", "alias", "offset"}))
     values = compiler.exprs(node.expressions, scope)
     columns: list[Column] = []
-    inner, outer, lengths = [], [], []
+    inner: list[str] = []
+    outer: list[str] = []
+    lengths: list[str] = []
     for value in values:
         if value.type.name == "array" and value.type.args[0].name == "row":
             part = f"dk_u{len(inner)}"

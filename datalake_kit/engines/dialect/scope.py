@@ -12,7 +12,7 @@ from datalake_kit.errors import ColumnNotFoundError, SqlError, did_you_mean
 
 @dataclass(frozen=True, slots=True)
 class Expr:
-    """A translated expression: DuckDB text, Trino type, the value when it is a literal, the name when it is a column."""
+    """A translated expression: DuckDB text, Trino type, its value if it is a literal, its name if it is a column."""
 
     sql: str
     type: SqlType

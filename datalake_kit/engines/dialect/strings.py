@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from sqlglot import exp
 
 from datalake_kit.engines.dialect.calls import Call, add_table, special
+from datalake_kit.engines.dialect.conversions import common_of, widen
+from datalake_kit.engines.dialect.forms import joined
 from datalake_kit.engines.dialect.functions import table
 from datalake_kit.engines.dialect.literals import string
-from datalake_kit.engines.dialect.operators import common_of, joined, widen
 from datalake_kit.engines.dialect.refusals import refuse
 from datalake_kit.engines.dialect.scope import Expr
 from datalake_kit.engines.dialect.types import BIGINT, BOOLEAN, INTEGER, UNKNOWN, VARCHAR, array_of

@@ -9,9 +9,9 @@ from sqlglot import exp
 from datalake_kit.engines.dialect.calls import Call, add_table, special
 from datalake_kit.engines.dialect.casts import zone_literal
 from datalake_kit.engines.dialect.compiler import Compiler, describe, emits
+from datalake_kit.engines.dialect.conversions import in_zone, local_time, widen
 from datalake_kit.engines.dialect.functions import table
 from datalake_kit.engines.dialect.literals import string
-from datalake_kit.engines.dialect.operators import in_zone, local_time, widen
 from datalake_kit.engines.dialect.refusals import refuse
 from datalake_kit.engines.dialect.scope import Expr, Scope
 from datalake_kit.engines.dialect.types import (
@@ -152,8 +152,8 @@ def _last_day(request: Call) -> Expr:
 
 _SHARED = {
     "%Y": "%Y", "%y": "%y", "%m": "%m", "%d": "%d", "%H": "%H", "%i": "%M", "%s": "%S", "%S": "%S", "%T": "%H:%M:%S",
-    "%f": "%f", "%j": "%j", "%p": "%p", "%h": "%I", "%I": "%I", "%b": "%b", "%M": "%B", "%a": "%a", "%W": "%A", "%%": "%%",
-    "%e": "%-d", "%c": "%-m", "%k": "%-H", "%l": "%-I", "%r": "%I:%M:%S %p",
+    "%f": "%f", "%j": "%j", "%p": "%p", "%h": "%I", "%I": "%I", "%b": "%b", "%M": "%B", "%a": "%a", "%W": "%A",
+    "%%": "%%", "%e": "%-d", "%c": "%-m", "%k": "%-H", "%l": "%-I", "%r": "%I:%M:%S %p",
 }  # fmt: skip
 
 

@@ -7,7 +7,20 @@ from collections.abc import Mapping
 
 from sqlglot import exp
 
-from datalake_kit.engines.dialect import aggregates, json_values, nested, numeric, strings, temporal
+from datalake_kit.engines.dialect import (
+    aggregates,
+    arithmetic,
+    casts,
+    conditions,
+    forms,
+    json_values,
+    literals,
+    names,
+    nested,
+    numeric,
+    strings,
+    temporal,
+)
 from datalake_kit.engines.dialect.compiler import Compiler
 from datalake_kit.engines.dialect.lint import check_text
 from datalake_kit.engines.dialect.macros import create_statements
@@ -18,14 +31,11 @@ from datalake_kit.engines.dialect.scope import Column
 from datalake_kit.engines.dialect.statements import check_read_only, statement_kind
 from datalake_kit.engines.dialect.types import SqlType, from_duckdb, of_value, quote
 
+# Importing these makes the constructs and functions known that they translate.
 _REGISTERED = (
-    aggregates,
-    json_values,
-    nested,
-    numeric,
-    strings,
-    temporal,
-)  # importing them makes their functions known
+    *(arithmetic, casts, conditions, forms, literals, names),
+    *(aggregates, json_values, nested, numeric, strings, temporal),
+)
 _Tables = tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
 
 
@@ -63,9 +73,8 @@ def translate(text: str, *, schema: Mapping[str, Mapping[str, str]], parameters:
 
     Examples
     --------
-    >>> translate("SELECT n / 2 AS half FROM taxi.t WHERE n > :least", schema={"taxi.t": {"n": "BIGINT"}},
-    ...           parameters={"least": 10})
-    'SELECT dk_div("t"."n", CAST(2 AS BIGINT)) AS "half" FROM "taxi"."t" AS "t" WHERE ("t"."n" > CAST($least AS INTEGER))'
+    >>> translate("SELECT n / 2 AS half FROM db.t WHERE n > :m", schema={"db.t": {"n": "INTEGER"}}, parameters={"m": 9})
+    'SELECT dk_div("t"."n", 2) AS "half" FROM "db"."t" AS "t" WHERE ("t"."n" > CAST($m AS INTEGER))'
     """
     types = tuple(sorted((name, of_value(name, value)) for name, value in parameters.items()))
     tables = tuple((name, tuple(columns.items())) for name, columns in schema.items())
@@ -81,14 +90,17 @@ def _translate(text: str, tables: _Tables, types: tuple[tuple[str, SqlType], ...
     body = explained(text) if kind == "EXPLAIN" else text
     check_text(body)
     tree = parse(body)
-    compiler = Compiler(dict(_table(name, columns) for name, columns in tables), dict(types))
+    compiler = Compiler({key: _columns(columns) for name, columns in tables for key in _keys(name)}, dict(types))
     relation = query(compiler, tree, None)
     return ("EXPLAIN " if kind == "EXPLAIN" else "") + _named(relation, tree)
 
 
-def _table(name: str, columns: tuple[tuple[str, str], ...]) -> tuple[tuple[str | None, str], tuple[Column, ...]]:
-    database, _, table = name.lower().rpartition(".")
-    return (database or None, table), _columns(columns)
+def _keys(name: str) -> list[tuple[str | None, str]]:
+    """Return the (database, table) that "taxi.table_1" can mean; a name may itself hold a point."""
+    parts = name.lower().split(".")
+    if len(parts) == 1:
+        return [(None, parts[0])]
+    return [(".".join(parts[:i]), ".".join(parts[i:])) for i in range(1, len(parts))]
 
 
 @functools.lru_cache(maxsize=512)

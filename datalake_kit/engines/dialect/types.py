@@ -22,7 +22,7 @@ _INSTANTS = ("date", "timestamp", "timestamp with time zone")
 class SqlType:
     """A type of Trino.
 
-    `args` holds (precision, scale) of a decimal, the element of an array, key and value of a map, and the fields of a row.
+    `args` holds (precision, scale) of a decimal, the element of an array, key and value of a map, the fields of a row.
     `zone` belongs to a timestamp with time zone: DuckDB keeps the instant alone, so the zone that Trino carries in the
     value is followed here, as DuckDB text; None means that it is not the same in all rows, or not known.
     """
@@ -125,8 +125,9 @@ _PLAIN = {
     "UTINYINT": SMALLINT, "USMALLINT": INTEGER, "UINTEGER": BIGINT, "UBIGINT": SqlType("decimal", (20, 0)),
     "HUGEINT": SqlType("decimal", (38, 0)), "FLOAT": REAL, "REAL": REAL, "DOUBLE": DOUBLE, "VARCHAR": VARCHAR,
     "BLOB": VARBINARY, "DATE": DATE, "TIME": TIME, "TIMESTAMP": TIMESTAMP, "TIMESTAMP_S": TIMESTAMP,
-    "TIMESTAMP_MS": TIMESTAMP, "TIMESTAMP_NS": TIMESTAMP, "DATETIME": TIMESTAMP, "TIMESTAMP WITH TIME ZONE": TIMESTAMPTZ,
-    "TIMESTAMPTZ": TIMESTAMPTZ, "JSON": JSON, "UUID": UUID, "INT": INTEGER, "STRING": VARCHAR, '"NULL"': UNKNOWN,
+    "TIMESTAMP_MS": TIMESTAMP, "TIMESTAMP_NS": TIMESTAMP, "DATETIME": TIMESTAMP,
+    "TIMESTAMP WITH TIME ZONE": TIMESTAMPTZ, "TIMESTAMPTZ": TIMESTAMPTZ, "JSON": JSON,
+    "UUID": UUID, "INT": INTEGER, "STRING": VARCHAR, '"NULL"': UNKNOWN,
     "NULL": UNKNOWN,
 }  # fmt: skip
 

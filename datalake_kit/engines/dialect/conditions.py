@@ -1,0 +1,166 @@
+"""Conditions: AND, OR, NOT, comparisons, BETWEEN, IN, EXISTS, LIKE."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlglot import exp
+
+from datalake_kit.engines.dialect.compiler import Compiler, describe, emits
+from datalake_kit.engines.dialect.conversions import common_of, widen
+from datalake_kit.engines.dialect.refusals import refuse
+from datalake_kit.engines.dialect.scope import Expr, Scope
+from datalake_kit.engines.dialect.types import BOOLEAN, UNKNOWN, VARCHAR, SqlType
+
+
+def truth(value: Expr, what: str) -> str:
+    """Return the text of a condition, or refuse what is no boolean."""
+    if value.type not in (BOOLEAN, UNKNOWN):
+        refuse(what, f"a condition must be boolean, not {value.type}", "compare it with something")
+    return value.sql
+
+
+def _connect(compiler: Compiler, node: Any, scope: Scope) -> Expr:
+    word = " AND " if isinstance(node, exp.And) else " OR "
+    parts = [truth(compiler.expr(part, scope), describe(part)) for part in node.flatten(unnest=False)]
+    return Expr(f"({word.join(parts)})", BOOLEAN)
+
+
+emits(exp.And, "this", "expression")(_connect)
+emits(exp.Or, "this", "expression")(_connect)
+
+
+@emits(exp.Not, "this")
+def _not(compiler: Compiler, node: exp.Not, scope: Scope) -> Expr:
+    return Expr(f"(NOT {truth(compiler.expr(node.this, scope), describe(node))})", BOOLEAN)
+
+
+_COMPARISONS = {
+    exp.EQ: "=", exp.NEQ: "<>", exp.LT: "<", exp.LTE: "<=", exp.GT: ">", exp.GTE: ">=",
+    exp.NullSafeEQ: "IS NOT DISTINCT FROM", exp.NullSafeNEQ: "IS DISTINCT FROM",
+}  # fmt: skip
+
+
+def _compare(compiler: Compiler, node: Any, scope: Scope) -> Expr:
+    sign = _COMPARISONS[type(node)]
+    left = compiler.expr(node.this, scope)
+    if isinstance(node.expression, (exp.Any, exp.All)):
+        return _quantified(compiler, left, sign, node, scope)
+    right = compiler.expr(node.expression, scope)
+    wide_left, wide_right = meet([left, right], describe(node))
+    return Expr(_not_a_number(f"{wide_left.sql} {sign} {wide_right.sql}", left, sign, right), BOOLEAN)
+
+
+for _kind in _COMPARISONS:
+    emits(_kind, "this", "expression")(_compare)
+
+
+def _not_a_number(sql: str, left: Expr, sign: str, right: Expr) -> str:
+    """Hold back DuckDB's comparisons of NaN: it is equal to itself and above all there, to nothing in Trino."""
+    at_left, at_right = _may_be_nan(left), _may_be_nan(right)
+    if sign == "<>" and at_left and at_right:
+        return f"({sql} OR (isnan({left.sql}) AND isnan({right.sql})))"
+    if (sign in (">", ">=") and at_left) or (sign == "=" and at_left and at_right):
+        return f"({sql} AND NOT isnan({left.sql}))"
+    if sign in ("<", "<=") and at_right:
+        return f"({sql} AND NOT isnan({right.sql}))"
+    return f"({sql})"
+
+
+def _may_be_nan(value: Expr) -> bool:
+    return value.type.name in ("double", "real") and value.literal is None
+
+
+def meet(values: list[Expr], what: str) -> list[Expr]:
+    """Return values in the type in which Trino compares them."""
+    type_ = common_of(values, what)
+    if type_.name in ("map", "json"):
+        refuse(what, f"comparing {type_} is not the same on both engines", "compare its parts, or CAST it AS VARCHAR")
+    if type_.is_integer or type_.name == "decimal":
+        return values  # exact in any width
+    return [widen(value, type_) for value in values]
+
+
+def _quantified(compiler: Compiler, left: Expr, sign: str, node: Any, scope: Scope) -> Expr:
+    query = node.expression.this
+    inner = query.this if isinstance(query, exp.Subquery) else query
+    sql, type_ = subquery(compiler, inner, scope)
+    common_of([left, Expr("", type_)], describe(node))
+    word = "ANY" if isinstance(node.expression, exp.Any) else "ALL"
+    return Expr(f"({left.sql} {sign} {word} ({sql}))", BOOLEAN)
+
+
+@emits(exp.Is, "this", "expression")
+def _is(compiler: Compiler, node: exp.Is, scope: Scope) -> Expr:
+    if not isinstance(node.expression, exp.Null):
+        refuse(describe(node), "Athena knows only IS NULL and IS NOT NULL", "write value = true")
+    return Expr(f"({compiler.expr(node.this, scope).sql} IS NULL)", BOOLEAN)
+
+
+@emits(exp.Between, "this", "low", "high")
+def _between(compiler: Compiler, node: exp.Between, scope: Scope) -> Expr:
+    values = compiler.exprs([node.this, node.args["low"], node.args["high"]], scope)
+    if any(map(_may_be_nan, values[1:])):
+        refuse(describe(node), "NaN would be compared otherwise", "write value >= low AND value <= high")
+    value, low, high = meet(values, describe(node))
+    return Expr(f"({value.sql} BETWEEN {low.sql} AND {high.sql})", BOOLEAN)
+
+
+@emits(exp.In, "this", "expressions", "query")
+def _in(compiler: Compiler, node: exp.In, scope: Scope) -> Expr:
+    value = compiler.expr(node.this, scope)
+    query = node.args.get("query")
+    if query is not None:
+        inner = query.this if isinstance(query, exp.Subquery) else query
+        sql, type_ = subquery(compiler, inner, scope)
+        common_of([value, Expr("", type_)], describe(node))
+        return Expr(f"({value.sql} IN ({sql}))", BOOLEAN)
+    items = compiler.exprs(node.expressions, scope)
+    if len(items) == 1 and items[0].type.name == "array" and value.type.name != "array":
+        return _in_bound_list(value, items[0], node)
+    value, *items = meet([value, *items], describe(node))
+    return Expr(f"({value.sql} IN ({', '.join(i.sql for i in items)}))", BOOLEAN)
+
+
+def _in_bound_list(value: Expr, items: Expr, node: exp.In) -> Expr:
+    """`IN (:ids)` with a bound list: the list's values, also when it is empty."""
+    common_of([value, Expr("", items.type.args[0])], describe(node))
+    return Expr(f"({value.sql} IN (SELECT unnest({items.sql})))", BOOLEAN)
+
+
+@emits(exp.Exists, "this")
+def _exists(compiler: Compiler, node: exp.Exists, scope: Scope) -> Expr:
+    inner = node.this.this if isinstance(node.this, exp.Subquery) else node.this
+    return Expr(f"EXISTS ({subquery(compiler, inner, scope, width=None)[0]})", BOOLEAN)
+
+
+@emits(exp.Subquery, "this")
+def _scalar(compiler: Compiler, node: exp.Subquery, scope: Scope) -> Expr:
+    sql, type_ = subquery(compiler, node.this, scope)
+    return Expr(f"({sql})", type_)
+
+
+def subquery(compiler: Compiler, node: Any, scope: Scope, width: int | None = 1) -> tuple[str, SqlType]:
+    """Translate a query that stands inside an expression; it must give `width` columns."""
+    from datalake_kit.engines.dialect.queries import query
+
+    relation = query(compiler, node, scope)
+    if width is not None and len(relation.columns) != width:
+        refuse(describe(node), "a query that is a value gives one column", "select one expression")
+    return relation.sql, relation.columns[0].type
+
+
+@emits(exp.Like, "this", "expression", "negate")
+def _like(compiler: Compiler, node: exp.Like, scope: Scope) -> Expr:
+    value, pattern = compiler.expr(node.this, scope), compiler.expr(node.expression, scope)
+    common_of([Expr("", VARCHAR), value, pattern], describe(node))
+    word = "NOT LIKE" if node.args.get("negate") else "LIKE"
+    return Expr(f"({value.sql} {word} {pattern.sql})", BOOLEAN)
+
+
+@emits(exp.Escape, "this", "expression")
+def _escape(compiler: Compiler, node: exp.Escape, scope: Scope) -> Expr:
+    like, sign = compiler.expr(node.this, scope), compiler.expr(node.expression, scope)
+    if not isinstance(node.this, exp.Like):
+        refuse(describe(node), "only LIKE has ESCAPE", "write value LIKE pattern ESCAPE sign")
+    return Expr(f"({like.sql[1:-1]} ESCAPE {sign.sql})", BOOLEAN)
