@@ -53,6 +53,8 @@ def write_variable(file: netCDF4.Dataset, name: str, plane: np.ndarray) -> None:
         name, plane.dtype, ("time", "lat", "lon"), zlib=True, complevel=1, shuffle=True, fill_value=fill
     )
     variable.set_auto_maskandscale(False)
+    if name == "quality_flag":
+        variable.setncatts({"flag_masks": np.array([1, 2, 4], "u1"), "flag_meanings": "sea cloudy night"})
     if scale is not None:
         variable.scale_factor = scale
     variable[0] = plane

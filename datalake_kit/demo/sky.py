@@ -47,7 +47,7 @@ CUT_SHORT = datetime(YEAR, 6, 14, 11, 30, tzinfo=UTC)
 FLAGGED_BAD = datetime(YEAR, 6, 20, 9, 45, tzinfo=UTC)
 
 DISK_POINTS = (
-    ("almeria", "Almeria", 37.10, -2.36), ("athens_north", "Thebes", 38.32, 23.32), ("cairo", "Cairo", 30.04, 31.24),
+    ("almeria", "Almeria", 37.10, -2.36), ("thebes", "Thebes", 38.32, 23.32), ("cairo", "Cairo", 30.04, 31.24),
     ("milan", "Milan", 45.46, 9.19), ("nairobi", "Nairobi", -1.29, 36.82), ("niamey", "Niamey", 13.51, 2.11),
     ("ouarzazate", "Ouarzazate", 30.92, -6.91), ("petrolina", "Petrolina", -9.39, -40.50),
     ("seville", "Seville", 37.39, -5.98), ("turin", "Turin", 45.07, 7.69), ("upington", "Upington", -28.45, 21.26),
@@ -59,6 +59,11 @@ ALPS_POINTS = (
     ("pvgis", "PVGIS typical year, 45 N 8 E", 45.00, 8.00), ("turin", "Turin", 45.07, 7.69),
 )  # fmt: skip
 YEAR_POINTS = ("milan", "ouarzazate", "seville", "turin", "upington", "uppsala")
+
+FLAG_BITS: dict[str, list[Any]] = {
+    "masks": [1, 2, 4, 8],
+    "meanings": ["sea_or_off_disk", "cloudy", "night", "retrieval_bad"],
+}
 
 README = f"""Synthetic satellite files of the datalake_kit demo lake.
 
@@ -134,7 +139,9 @@ def build_year(table_folder: Path, *, progress: Callable[[int], None] = lambda d
     from datalake_kit.demo import sky_year
 
     points = pd.DataFrame([p for p in DISK_POINTS if p[0] in YEAR_POINTS], columns=_POINT_COLUMNS)
-    sky_year.build(table_folder, locate_points(points, _grid("disk")), sky=demo_sky(), progress=progress)
+    sky_year.build(
+        table_folder, locate_points(points, _grid("disk")), sky=demo_sky(), progress=progress, flags=FLAG_BITS
+    )
 
 
 _POINT_COLUMNS = ["point_id", "name", "latitude", "longitude"]
@@ -268,8 +275,8 @@ _ATTRIBUTES: dict[str, dict[str, Any]] = {
     "FRACTION_DIFFUSE": {"long_name": "diffuse fraction of the total flux", "units": "1", "scale_factor": 0.001},
     "quality_flag": {
         "long_name": "quality flag of this synthetic file, not the bits of the product",
-        "flag_masks": np.array([1, 2, 4, 8], "u1"),
-        "flag_meanings": "sea_or_off_disk cloudy night retrieval_bad",
+        "flag_masks": np.array(FLAG_BITS["masks"], "u1"),
+        "flag_meanings": " ".join(FLAG_BITS["meanings"]),
     },
 }
 

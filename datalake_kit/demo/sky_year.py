@@ -37,7 +37,14 @@ class _Series:
     columns: dict[str, Array]
 
 
-def build(table: Path, points: pd.DataFrame, *, sky: Sky, progress: Callable[[int], None]) -> None:
+def build(
+    table: Path,
+    points: pd.DataFrame,
+    *,
+    sky: Sky,
+    progress: Callable[[int], None],
+    flags: dict[str, list[Any]],
+) -> None:
     """Write the days that are not there yet."""
     table = local_path(table)
     days = [date(YEAR, 1, 1) + timedelta(days=n) for n in range(365)]
@@ -48,7 +55,8 @@ def build(table: Path, points: pd.DataFrame, *, sky: Sky, progress: Callable[[in
         if day in absent:
             _write(table, day, number, series, digest)
         progress(1)
-    store.write_table_info(table, MSG_MDSSFTD, points, step_seconds=STEP_SECONDS, origin=ORIGIN)
+    named = {"quality_flag": flags}
+    store.write_table_info(table, MSG_MDSSFTD, points, step_seconds=STEP_SECONDS, origin=ORIGIN, flags=named)
 
 
 def _is_finished(table: Path, day: date, digest: str) -> bool:

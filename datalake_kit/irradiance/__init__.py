@@ -15,16 +15,14 @@ from datalake_kit.irradiance.energy import daily_energy
 from datalake_kit.irradiance.extract import extract
 from datalake_kit.irradiance.extraction import Extraction
 from datalake_kit.irradiance.listing import Plan, plan
+from datalake_kit.irradiance.planes import read_plane
 from datalake_kit.irradiance.points import Grid, locate_points, read_points
-from datalake_kit.irradiance.product import IODC_MDSSFTD, MSG_MDSSFTD, PRODUCTS, Product, Variable, find_product
+from datalake_kit.irradiance.product import Product, Variable, find_product
 from datalake_kit.irradiance.quality import above_limit, below_limit, flags, missing, named_bits, night_nonzero
 from datalake_kit.irradiance.series import read, select_point
 from datalake_kit.irradiance.solar import clear_sky, clear_sky_index, solar_position, sun_times
 
 __all__ = [
-    "IODC_MDSSFTD",
-    "MSG_MDSSFTD",
-    "PRODUCTS",
     "Extraction",
     "Grid",
     "Plan",
@@ -44,6 +42,7 @@ __all__ = [
     "night_nonzero",
     "plan",
     "read",
+    "read_plane",
     "read_points",
     "select_point",
     "solar_position",

@@ -16,9 +16,9 @@ from datalake_kit.irradiance import store
 from datalake_kit.irradiance.days import DayJob, extract_day, manifest_of
 from datalake_kit.irradiance.extraction import Extraction, summarise
 from datalake_kit.irradiance.listing import FilesLike, Plan, plan
-from datalake_kit.irradiance.points import Grid, PointsLike, locate_points, read_points
+from datalake_kit.irradiance.points import PointsLike, locate_points, read_points
 from datalake_kit.irradiance.product import Product
-from datalake_kit.irradiance.readers import RejectedFileError, read_header
+from datalake_kit.irradiance.readers import Header, RejectedFileError, read_header
 from datalake_kit.storage import local_path
 
 __all__ = ["extract"]
@@ -111,10 +111,10 @@ def extract(
     kept = _kept(jobs)
     _check_points_kept(jobs, kept)
     store.check_same_places(table, wanted)
-    located, todo, title = _locate(jobs, kept, wanted, max_distance_km)
+    located, todo, header = _locate(jobs, kept, wanted, max_distance_km)
     done = _run(todo, executor=executor, refuse_masked=on_masked == "raise", progress=progress)
     step = int(planned.step.total_seconds())
-    store.write_table_info(table, planned.product, located, step_seconds=step, source=title)
+    store.write_table_info(table, planned.product, located, step_seconds=step, source=header.title, flags=header.flags)
     return summarise(planned, table, located, kept=kept, done=done)
 
 
@@ -169,8 +169,8 @@ def _check_points_kept(jobs: list[DayJob], kept: dict[date, store.DayManifest]) 
 
 def _locate(
     jobs: list[DayJob], kept: dict[date, store.DayManifest], wanted: pd.DataFrame, limit: float
-) -> tuple[pd.DataFrame, list[DayJob], str]:
-    """Find the cells of the points on the grid of the first file that can be opened; return its title too."""
+) -> tuple[pd.DataFrame, list[DayJob], Header]:
+    """Find the cells of the points on the grid of the first file that can be opened; return its header too."""
     todo = [job for job in jobs if job.day not in kept]
     header = _first_header(todo) or _first_header(jobs)
     if header is None:
@@ -180,12 +180,11 @@ def _locate(
             if jobs
             else "There is no usable file."
         )
-    grid, title = header
-    located = locate_points(wanted, grid, max_distance_km=limit)
-    return located, [replace(job, points=located, grid=grid) for job in todo], title
+    located = locate_points(wanted, header.grid, max_distance_km=limit)
+    return located, [replace(job, points=located, grid=header.grid) for job in todo], header
 
 
-def _first_header(jobs: list[DayJob]) -> tuple[Grid, str] | None:
+def _first_header(jobs: list[DayJob]) -> Header | None:
     for job in jobs:
         for file in job.files:
             try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import date
@@ -10,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from datalake_kit.irradiance.listing import Plan
+from datalake_kit.irradiance.listing import Plan, facts_table
 from datalake_kit.irradiance.store import DayManifest
 
 __all__ = ["Extraction"]
@@ -83,7 +82,7 @@ class Extraction:
             ("missing slots", f"{len(self.missing)} every {self.step_seconds // 60} min"),
             ("readers", readers + (f" ({'; '.join(self.fallbacks)})" if self.fallbacks else "")),
             ("rows", f"{self.rows:,}"),
-            ("bytes", f"{self.source_bytes / 1e6:.1f} MB of files, {self.written_bytes / 1e6:.2f} MB written now"),
+            ("bytes", f"{self.source_bytes / 1e6:.1f} MB of files, {self.written_bytes / 1e3:.0f} kB written now"),
             ("table", str(self.table)),
         ]
 
@@ -100,11 +99,7 @@ class Extraction:
         )
 
     def _repr_html_(self) -> str:
-        cell = 'style="text-align:left"'
-        rows = "".join(
-            f"<tr><th {cell}>{html.escape(n)}</th><td {cell}>{html.escape(t)}</td></tr>" for n, t in self._facts()
-        )
-        return f"<table>{rows}</table>"
+        return facts_table(self._facts())
 
 
 def summarise(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import html
 import itertools
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -96,15 +97,33 @@ class Plan:
         ]
         return pd.DataFrame(rows, columns=["day", "files", "missing_slots", "megabytes", "rejected_by_name"])
 
-    def __repr__(self) -> str:
+    def _facts(self) -> list[tuple[str, str]]:
         used = [f for files in self.files.values() for f in files]
-        missing = sum(len(self.missing(d)) for d in self.days)
-        span = f"{self.days[0]} to {self.days[-1]}" if self.days else "no days"
-        return (
-            f"Plan: {self.product.name}, {span}, {len(self.days)} days, {len(used)} files of "
-            f"{sum(f.size for f in used) / 1e6:.1f} MB every {self.step / timedelta(minutes=1):g} min, {missing} slots "
-            f"without a file, {len(self.rejects)} files rejected by their names"
-        )
+        span = f"{self.days[0]} to {self.days[-1]}" if self.days else "none"
+        every = f"every {self.step / timedelta(minutes=1):g} min"
+        return [
+            ("product", self.product.name),
+            ("days", f"{len(self.days)} ({span})"),
+            ("files", f"{len(used)} of {sum(f.size for f in used) / 1e6:.1f} MB together, {every}"),
+            ("missing slots", f"{sum(len(self.missing(d)) for d in self.days)} without a file"),
+            ("rejected", f"{len(self.rejects)} by their names"),
+        ]
+
+    def __str__(self) -> str:
+        return "\n".join(f"{name:14} {text}" for name, text in self._facts())
+
+    def __repr__(self) -> str:
+        return f"Plan: {', '.join(f'{name}: {text}' for name, text in self._facts())}"
+
+    def _repr_html_(self) -> str:
+        return facts_table(self._facts())
+
+
+def facts_table(facts: list[tuple[str, str]]) -> str:
+    """Return names and texts as an HTML table, escaped."""
+    cell = 'style="text-align:left"'
+    rows = "".join(f"<tr><th {cell}>{html.escape(n)}</th><td {cell}>{html.escape(t)}</td></tr>" for n, t in facts)
+    return f"<table>{rows}</table>"
 
 
 def plan(files: FilesLike, *, product: Product | None = None) -> Plan:
@@ -120,6 +139,12 @@ def plan(files: FilesLike, *, product: Product | None = None) -> Plan:
     ------
     DataError
         There is no file, or none whose name is of a known product.
+
+    Examples
+    --------
+    >>> planned = plan("satellite/")             # doctest: +SKIP
+    >>> planned.frame()["missing_slots"].sum()   # doctest: +SKIP
+    10
     """
     paths = _paths(files)
     if not paths:

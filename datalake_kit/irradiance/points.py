@@ -89,6 +89,13 @@ def locate_points(points: pd.DataFrame, grid: Grid, *, max_distance_km: float = 
     PointNotFoundError
         Points off the grid, or farther from the nearest centre than `max_distance_km`: all are listed, and a point
         that would be on the grid with latitude and longitude exchanged is said to be so.
+
+    Examples
+    --------
+    >>> grid = Grid(np.linspace(46, 44, 41), np.linspace(7, 9, 41))
+    >>> found = locate_points(read_points([("turin", 45.07, 7.69)]), grid)
+    >>> found[["row", "column", "distance_km"]].round(1).iloc[0].tolist()
+    [19.0, 14.0, 2.4]
     """
     result = points.copy()
     row = _nearest(grid.latitude, points["latitude"].to_numpy())

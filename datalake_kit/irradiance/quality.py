@@ -109,6 +109,13 @@ def flags(frame: pd.DataFrame, position: pd.DataFrame) -> pd.DataFrame:
     -------
     DataFrame
         missing, night_nonzero, and for each component below_possible, above_possible, above_rare.
+
+    Examples
+    --------
+    >>> frame = pd.DataFrame({"ghi": [500.0, None, 1900.0]})
+    >>> position = pd.DataFrame({"zenith": [40.0, 40.0, 40.0], "dni_extra": [1361.0] * 3})
+    >>> flags(frame, position).sum()[["missing", "ghi_above_possible"]].to_dict()
+    {'missing': 1, 'ghi_above_possible': 1}
     """
     ghi, zenith = frame["ghi"], position["zenith"]
     result = {"missing": missing(ghi), "night_nonzero": night_nonzero(ghi, zenith)}

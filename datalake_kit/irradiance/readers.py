@@ -18,7 +18,7 @@ from datalake_kit.irradiance.packing import DECODING, NETCDF_LOCK, Packing
 from datalake_kit.irradiance.points import Grid
 from datalake_kit.irradiance.product import Product, Variable
 
-__all__ = ["CHUNKS", "NETCDF", "CellValues", "RejectedFileError", "read_file", "read_header"]
+__all__ = ["CHUNKS", "NETCDF", "CellValues", "Header", "RejectedFileError", "open_netcdf", "read_file", "read_header"]
 
 Array = np.ndarray[Any, Any]
 
@@ -61,15 +61,24 @@ class CellValues:
     source_bytes: int = 0
 
 
-def read_header(path: Path, product: Product) -> tuple[Grid, str]:
-    """Return the grid of a file and its title (empty when it has none).
+@dataclass(frozen=True)
+class Header:
+    """What a file says of itself: its grid, its title, and the bits of its flags by column, where it names them."""
+
+    grid: Grid
+    title: str
+    flags: dict[str, dict[str, list[Any]]]
+
+
+def read_header(path: Path, product: Product) -> Header:
+    """Return what a file says of itself.
 
     Raises
     ------
     RejectedFileError
         The file cannot be opened or has no such coordinates.
     """
-    with _damage_as_reject(), NETCDF_LOCK, _netcdf(path) as file:
+    with _damage_as_reject(), NETCDF_LOCK, open_netcdf(path) as file:
         axes = []
         for name in (product.latitude, product.longitude):
             if name not in file.variables:
@@ -77,7 +86,17 @@ def read_header(path: Path, product: Product) -> tuple[Grid, str]:
                     "missing variable", f"no coordinate {name!r}; it has {', '.join(file.variables)}"
                 )
             axes.append(np.asarray(file.variables[name][:]))
-        return Grid(*axes), str(getattr(file, "title", ""))
+        named = {v.column: _flag_bits(file.variables.get(v.name)) for v in product.variables}
+        return Header(Grid(*axes), str(getattr(file, "title", "")), {c: bits for c, bits in named.items() if bits})
+
+
+def _flag_bits(variable: Any) -> dict[str, list[Any]]:
+    """Return flag_masks and flag_meanings when a variable has both and they fit; nothing is invented otherwise."""
+    masks, meanings = getattr(variable, "flag_masks", None), getattr(variable, "flag_meanings", None)
+    if masks is None or meanings is None:
+        return {}
+    numbers, words = [int(m) for m in np.atleast_1d(masks)], str(meanings).split()
+    return {"masks": numbers, "meanings": words} if len(numbers) == len(words) else {}
 
 
 def read_file(
@@ -152,7 +171,7 @@ def _read_chunks(path: Path, asked: _Asked) -> CellValues:
 
 
 def _read_netcdf(path: Path, asked: _Asked, why: str) -> CellValues:
-    with NETCDF_LOCK, _netcdf(path) as file:
+    with NETCDF_LOCK, open_netcdf(path) as file:
         product = asked.product
         _check_names(list(file.variables), asked)
         latitude, longitude = (np.asarray(file.variables[n][:]) for n in (product.latitude, product.longitude))
@@ -228,7 +247,7 @@ def _descriptor(path: Path) -> Iterator[int]:
 
 
 @contextmanager
-def _netcdf(path: Path) -> Iterator[Any]:
+def open_netcdf(path: Path) -> Iterator[Any]:
     import netCDF4
 
     file = netCDF4.Dataset(path, "r")

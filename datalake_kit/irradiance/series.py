@@ -51,7 +51,8 @@ def read(
     DataFrame
         `time` is the start of the slot, UTC; steps are regular, what was not seen is NaN. ghi and dhi in W/m2; dhi, the
         diffuse part on the horizontal, is ghi x fraction_diffuse. `attrs` says units, step, product, the points with
-        their places, and for one point `point` with its `scan_offset_seconds`.
+        their places, for one point `point` with its `scan_offset_seconds`; `flags` says by column the `masks` and
+        `meanings` of its bits where the files name them (for `named_bits`).
 
     Raises
     ------
@@ -245,6 +246,7 @@ def _finished(
         "table": name,
         "origin": info.get("origin", ""),
         "product": info.get("product", ""),
+        "flags": info.get("flags", {}),
         "synthetic": _is_synthetic(info),
         "units": {c: units[c] for c in wanted if c in units},
         "instantaneous": info.get("instantaneous", True),

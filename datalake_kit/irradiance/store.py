@@ -142,8 +142,9 @@ def write_table_info(
     step_seconds: int,
     origin: str = "extracted",
     source: str = "",
+    flags: dict[str, dict[str, list[Any]]] | None = None,
 ) -> None:
-    """Write or extend `_table.json`: points that are already there stay. `source` is the title that the files carry."""
+    """Write or extend `_table.json`: points that are already there stay. `source` and `flags` are as in the files."""
     known = read_table_info(table).get("points", {})
     named = {p["point_id"]: _point(p) for p in points.to_dict("records")}
     info = {
@@ -156,6 +157,7 @@ def write_table_info(
         "instantaneous": product.instantaneous,
         "scan_seconds": product.scan_seconds,
         "scan_uncertainty_seconds": product.scan_uncertainty,
+        "flags": flags or {},
         "units": {v.column: v.units for v in product.variables},
         "points": dict(sorted((known | named).items())),
     }

@@ -1,4 +1,4 @@
-"""Pictures of the irradiance of a point. Each function takes the frame that `dk.irradiance.read` gave for one point.
+"""Pictures of irradiance. Each function but `points_map` takes the frame that `dk.irradiance.read` gave for one point.
 
 Lines are broken where a value is missing, and the gap is shaded: nothing is drawn across it. The title names point,
 place, variable, period, step and the share of steps that are missing. Times are UTC unless another zone is asked for.
@@ -11,7 +11,7 @@ from typing import Any
 import matplotlib.dates
 import numpy as np
 import pandas as pd
-from matplotlib import colormaps
+from matplotlib import colormaps, patheffects
 from matplotlib import transforms as mtransforms
 from matplotlib.axes import Axes
 from matplotlib.patches import Patch
@@ -22,7 +22,7 @@ from datalake_kit.irradiance.energy import step_of
 from datalake_kit.irradiance.solar import clear_sky, sun_times
 from datalake_kit.plots import style
 
-__all__ = ["daily_energy", "heatmap", "series"]
+__all__ = ["daily_energy", "heatmap", "points_map", "series"]
 
 mdates: Any = matplotlib.dates  # its annotations are not complete
 _NAMES: dict[str, tuple[str, str, Any]] = {
@@ -159,6 +159,73 @@ def daily_energy(frame: pd.DataFrame, column: str = "ghi", *, ax: Axes | None = 
         _title(ax, frame, f"energy a day of {name}", values, "UTC")
         _legend(ax)
     return ax
+
+
+def points_map(points: pd.DataFrame, plane: pd.DataFrame | None = None, *, ax: Axes | None = None) -> Axes:
+    """Draw where points lie: degrees east and north, over a plane of a file when one is given.
+
+    Parameters
+    ----------
+    points : DataFrame
+        point_id or name, latitude, longitude, as in the `points` of an extraction.
+    plane : DataFrame, optional
+        What `dk.irradiance.read_plane` gives; masked cells (sea, off the disk) have a colour of their own.
+    ax : Axes, optional
+    """
+    with style.style():
+        ax = style.axes(ax, width=7.0, height=6.2)
+        ax.grid(False)
+        if plane is not None:
+            _draw_plane(ax, plane)
+        ax.set_aspect("equal")
+        _draw_points(ax, points)
+        ax.set_xlabel("degrees east")
+        ax.set_ylabel("degrees north")
+        title = f"{len(points)} points"
+        if plane is not None:
+            name = _NAMES.get(plane.attrs.get("variable", ""), (plane.attrs.get("variable", ""),))[0]
+            when = plane.attrs.get("time")
+            made = ", synthetic" if "synthetic" in plane.attrs.get("title", "").casefold() else ""
+            title += f" over {name}" + (f", {when:%Y-%m-%d %H:%M} UTC" if when else "") + made
+        ax.set_title(title, fontsize=10)
+    return ax
+
+
+def _draw_plane(ax: Axes, plane: pd.DataFrame) -> None:
+    north, east = plane.index.to_numpy(float), plane.columns.to_numpy(float)
+    half = [abs(axis[1] - axis[0]) / 2 for axis in (east, north)]
+    image = ax.imshow(
+        np.ma.masked_invalid(plane.to_numpy(float)),
+        origin="upper" if north[0] > north[-1] else "lower",
+        extent=(east.min() - half[0], east.max() + half[0], north.min() - half[1], north.max() + half[1]),
+        cmap=colormaps["inferno"].with_extremes(bad=style.MISSING),
+        interpolation="nearest",
+        vmin=0,
+    )
+    bar = ax.figure.colorbar(image, ax=ax, pad=0.02, fraction=0.045, shrink=0.85)
+    bar.set_label(plane.attrs.get("units", "").replace("m2", "m²"))
+    bar.outline.set_visible(False)
+
+
+def _draw_points(ax: Axes, points: pd.DataFrame) -> None:
+    """Draw each point with its name, on its left where another one stands close on its right."""
+    east, north = points["longitude"].to_numpy(float), points["latitude"].to_numpy(float)
+    names = (points["name"] if "name" in points else points["point_id"]).astype(str)
+    ax.plot(east, north, "o", color="white", markeredgecolor="black", markersize=5.5, zorder=3)
+    wide, high = np.ptp(ax.get_xlim()), np.ptp(ax.get_ylim())
+    for x, y, name in zip(east, north, names, strict=True):
+        close = ((east > x) & (east - x < 0.15 * wide) & (np.abs(north - y) < 0.035 * high)).any()
+        ax.annotate(
+            name,
+            (x, y),
+            (-7 if close else 7, 0),
+            textcoords="offset points",
+            ha="right" if close else "left",
+            va="center",
+            fontsize=style.SMALLEST_TEXT,
+            path_effects=[patheffects.withStroke(linewidth=2.5, foreground="white")],
+            zorder=4,
+        )
 
 
 def _regular(frame: pd.DataFrame, column: str) -> pd.Series:

@@ -91,8 +91,13 @@ def style() -> Iterator[None]:
     ...     mpl.rcParams["axes.grid.axis"]
     'y'
     """
-    with mpl.rc_context(_SETTINGS):
+    # Not rc_context: that also puts `interactive` back, which the backend of a notebook turns on at the first figure.
+    saved = {name: mpl.rcParams[name] for name in _SETTINGS}
+    mpl.rcParams.update(_SETTINGS)
+    try:
         yield
+    finally:
+        mpl.rcParams.update(saved)
 
 
 @overload

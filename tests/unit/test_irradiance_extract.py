@@ -285,7 +285,9 @@ def test_the_plan_lists_days_before_anything_is_read(files: Path) -> None:
     (files / "2025/06/18" / satellite.name_of(DAY + timedelta(hours=3))).unlink()
     planned = plan(files)
     assert planned.frame()[["files", "missing_slots"]].values.tolist() == [[23, 1], [24, 0]]
-    assert "2 days, 47 files" in repr(planned)
+    assert "files: 47 of" in repr(planned)
+    assert "1 without a file" in str(planned)
+    assert "<table>" in planned._repr_html_()
 
 
 def test_a_day_without_files_between_others_is_missing_whole(files: Path) -> None:

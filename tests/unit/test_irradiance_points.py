@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 
 from datalake_kit.errors import ConfigError, DataError, NotFoundError, PointNotFoundError
-from datalake_kit.irradiance import IODC_MDSSFTD, MSG_MDSSFTD, Grid, find_product, locate_points, read_points
+from datalake_kit.irradiance import Grid, find_product, locate_points, read_points
+from datalake_kit.irradiance.product import IODC_MDSSFTD, MSG_MDSSFTD
 from tests import satellite
 
 GRID = Grid(satellite.LATITUDE, satellite.LONGITUDE)

@@ -13,7 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from datalake_kit.irradiance import Grid, Product, Variable
+from datalake_kit.errors import ConfigError, UnreadableFileError
+from datalake_kit.irradiance import Grid, Product, Variable, read_plane
 from datalake_kit.irradiance.packing import decode
 from datalake_kit.irradiance.product import MSG_MDSSFTD
 from datalake_kit.irradiance.readers import RejectedFileError, _Asked, _read_netcdf, read_file
@@ -213,3 +214,16 @@ def test_a_file_of_several_times_is_rejected(tmp_path: Path) -> None:
         file["v"][1] = CELLS
     with pytest.raises(RejectedFileError, match="one time"):
         read(path)
+
+
+def test_a_plane_is_the_whole_variable_thinned_out(whole: Path) -> None:
+    plane = read_plane(whole, "DSSF_TOT", every=3)
+    with netCDF4.Dataset(whole) as file:
+        expected = np.ma.filled(file["DSSF_TOT"][0, ::3, ::3], np.nan)
+    np.testing.assert_array_equal(plane, expected)
+    assert plane.index.tolist() == satellite.LATITUDE[::3].tolist()
+    assert plane.attrs["units"] == "W/m2"
+    with pytest.raises(ConfigError, match="1 or more"):
+        read_plane(whole, every=0)
+    with pytest.raises(UnreadableFileError, match="cannot be read"):
+        read_plane(whole.with_name("gone.nc"))

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from datalake_kit.errors import ColumnNotFoundError, DataError, PointNotFoundError
-from datalake_kit.irradiance import daily_energy, extract, read, select_point
+from datalake_kit.irradiance import daily_energy, extract, named_bits, read, select_point
 from datalake_kit.lake import Lake, connect
 from tests import satellite
 from tests.satellite import DAY, POINTS
@@ -57,6 +57,9 @@ def test_attributes_say_units_place_and_scan(lake: Lake) -> None:
     assert frame.attrs["point"]["latitude"] == 45.07
     assert frame.attrs["point"]["scan_offset_seconds"] == pytest.approx(440 + 4 * 45.05)
     assert frame.attrs["instantaneous"] is True
+    bits = named_bits(frame["quality_flag"], **frame.attrs["flags"]["quality_flag"])
+    assert list(bits.columns) == ["sea", "cloudy", "night"]
+    assert bits["night"].iloc[0] == bool(frame["quality_flag"].iloc[0] & 4)
 
 
 def test_several_points_are_indexed_by_point_and_time(lake: Lake) -> None:

@@ -119,6 +119,7 @@ def test_the_year_is_made_under_the_same_sky_as_the_files(alps_day: Path, tmp_pa
         assert made.attrs["synthetic"] is True
         assert "not extracted" in made.attrs["origin"]
         assert extracted.attrs["synthetic"] is True
+        assert extracted.attrs["flags"] == made.attrs["flags"] == {"quality_flag": sky.FLAG_BITS}
         assert read(lake, "irradiance.points_year", "turin")["ghi"].isna().mean() < 0.02
     both = extracted["ghi"].notna()
     assert both.sum() == 91

@@ -223,3 +223,27 @@ def test_a_mark_has_a_sign_and_a_word() -> None:
     assert style.mark("fail") == ("✗ fail", style.FAIL)
     with pytest.raises(ValueError, match="No such status"):
         style.mark("maybe")  # type: ignore[arg-type]
+
+
+def test_the_map_puts_points_and_cells_where_they_are() -> None:
+    points = pd.DataFrame({"point_id": ["a", "b"], "latitude": [45.0, 44.0], "longitude": [8.0, 9.0]})
+    plane = pd.DataFrame([[1.0, np.nan], [3.0, 4.0]], index=[46.0, 43.0], columns=[7.0, 10.0])
+    plane.attrs = {"variable": "ghi", "units": "W/m2", "title": "SYNTHETIC", "time": pd.Timestamp("2025-06-18 12:00")}
+    ax = plots.irradiance.points_map(points, plane)
+    assert np.asarray(ax.lines[0].get_xydata()).tolist() == [[8.0, 45.0], [9.0, 44.0]]
+    assert ax.images[0].get_extent() == [5.5, 11.5, 41.5, 47.5]
+    assert ax.images[0].origin == "upper"
+    assert ax.get_title(loc="left").endswith("(GHI), 2025-06-18 12:00 UTC, synthetic")
+    assert {t.get_text() for t in ax.texts} == {"a", "b"}
+    assert plots.irradiance.points_map(points).get_title(loc="left") == "2 points"
+
+
+def test_figures_of_a_notebook_are_shown_after_the_first_too() -> None:
+    """The inline backend turns `interactive` on when the first figure is made; it must stay on."""
+    code = (
+        "import matplotlib as mpl\n"
+        "from datalake_kit.plots import style\n"
+        "with style.style():\n    mpl.interactive(True)\n"
+        "assert mpl.is_interactive()\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -1,0 +1,61 @@
+"""A whole plane of a file, thinned out, for a picture of what the points lie in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from datalake_kit.errors import ConfigError, UnreadableFileError
+from datalake_kit.irradiance.packing import NETCDF_LOCK
+from datalake_kit.irradiance.product import MSG_MDSSFTD, Product
+from datalake_kit.irradiance.readers import open_netcdf, read_header
+from datalake_kit.storage import local_path
+
+__all__ = ["read_plane"]
+
+
+def read_plane(
+    file: str | Path, variable: str = "ghi", *, every: int = 1, product: Product = MSG_MDSSFTD
+) -> pd.DataFrame:
+    """Return a variable of one file: latitudes as rows, longitudes as columns, NaN where it is masked.
+
+    Parameters
+    ----------
+    file : path
+    variable : str
+        Name in the file or column.
+    every : int
+        Take every n-th row and column; 4 is enough for a picture of the full disk.
+    product : Product
+
+    Raises
+    ------
+    UnreadableFileError
+        The file cannot be read.
+    ConfigError
+        The product has no such variable, or `every` is less than 1.
+
+    Examples
+    --------
+    >>> read_plane("NETCDF4_LSASAF_MSG_MDSSFTD_MSG-Disk_202506181200.nc", every=4).shape    # doctest: +SKIP
+    (801, 801)
+    """
+    if every < 1:
+        raise ConfigError(f"every is 1 or more, not {every}.")
+    (wanted,) = product.select([variable])
+    path = local_path(file)
+    try:
+        header = read_header(path, product)
+        with NETCDF_LOCK, open_netcdf(path) as opened:
+            source = opened.variables[wanted.name]
+            values = source[(0,) * (source.ndim - 2) + (slice(None, None, every), slice(None, None, every))]
+    except (UnreadableFileError, OSError, RuntimeError, LookupError) as error:
+        raise UnreadableFileError(f"{path}: {wanted.name} cannot be read: {error}") from error
+    plane: Any = np.ma.filled(np.ma.asarray(values, "f8"), np.nan)
+    frame = pd.DataFrame(plane, index=header.grid.latitude[::every], columns=header.grid.longitude[::every])
+    slot = product.slot(path)
+    frame.attrs = {"title": header.title, "units": wanted.units, "variable": wanted.column, "time": slot}
+    return frame
