@@ -11,7 +11,7 @@ from typing import Any
 from datalake_kit.jira import rules
 from datalake_kit.jira.names import FieldInfo
 from datalake_kit.jira.rules import Rule
-from datalake_kit.jira.sprints import is_sprint_text
+from datalake_kit.jira.sprints import is_sprint_text, parse_sprint
 
 # Jira's own fields, in the order of their columns: id (any letters) -> (base name, rule; None: by shape)
 SYSTEM: dict[str, tuple[str, Rule | None]] = {
@@ -133,13 +133,15 @@ def _kind(value: Any) -> str:
     return "array" if isinstance(value, list) else "object"
 
 
-def _keys(value: Any) -> Iterator[str]:
-    """Dotted keys of the leaves of an object, or of the objects of a list, two levels deep."""
+def _keys(value: Any, depth: int = 4) -> Iterator[str]:
+    """Dotted keys of the leaves of an object, or of the objects of a list, some levels deep."""
     for item in value if isinstance(value, list) else [value]:
+        if is_sprint_text(item):
+            item = parse_sprint(item)
         if isinstance(item, dict):
             for key, inner in item.items():
-                if isinstance(inner, dict):
-                    yield from (f"{key}.{k}" for k, v in inner.items() if v is not None)
+                if isinstance(inner, dict) and depth > 1:
+                    yield from (f"{key}.{k}" for k in _keys(inner, depth - 1))
                 elif inner is not None:
                     yield key
 

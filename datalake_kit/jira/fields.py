@@ -245,7 +245,9 @@ def _bases(fields: dict[str, Field], known: dict[str, FieldInfo], others: Iterab
     twice = [key for n, key in enumerate(bases) if list(bases.values()).index(bases[key]) < n]
     everything = {key: FieldInfo(key) for key in fields} | known
     ours = (key for key in everything if key.casefold() not in SYSTEM or key in twice)
-    for key in sorted(ours, key=lambda k: (everything[k].number is not None, everything[k].number or 0, k)):
+    for key in sorted(
+        ours, key=lambda k: (everything[k].number is not None, everything[k].number or 0, k != k.lower(), k)
+    ):
         info = everything[key]
         parts = ["", *(f"_{o.part}" for o in fields[key].outputs if o.part)] if key in fields else [""]
         tail = str(info.number) if info.number is not None else "field"

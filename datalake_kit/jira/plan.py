@@ -80,9 +80,17 @@ def literal(text: str) -> str:
 
 
 def transformed(source: Source, shapes: dict[str, Any], others: str = "") -> str:
-    """A query that parses each document once and gives the struct `_s`."""
-    shape = f"json_transform(_fields, {literal(json.dumps(shapes))})" if shapes else "NULL"
-    return f"SELECT {shape} AS _s{others} FROM ({source.query})"
+    """A query that parses each document once and gives a struct; `value_of` takes a field out of it."""
+    named = {key: shape for key, shape in shapes.items() if key}
+    struct = f"json_transform(_fields, {literal(json.dumps(named))})" if named else "NULL"
+    if "" in shapes:  # a struct cannot have a field without name
+        others += f", json_transform(json_extract(_fields, '/'), {literal(json.dumps(shapes['']))}) AS _unnamed"
+    return f"SELECT {struct} AS _s{others} FROM ({source.query})"
+
+
+def value_of(key: str) -> str:
+    """SQL for a field in what `transformed` gives."""
+    return f"_s.{quote(key)}" if key else "_unnamed"
 
 
 def batches(keys: Iterable[str], size: int) -> Iterator[list[str]]:
@@ -161,7 +169,7 @@ def count_kinds(source: Source, keys: Iterable[str]) -> dict[str, tuple[int, int
     """How many rows hold a value, and how many an empty list or object, for each key."""
     counts: dict[str, tuple[int, int]] = {}
     for batch in batches(keys, 400):
-        values = ", ".join(f"CAST(_s.{quote(key)} AS VARCHAR) AS v{n}" for n, key in enumerate(batch))
+        values = ", ".join(f"CAST({value_of(key)} AS VARCHAR) AS v{n}" for n, key in enumerate(batch))
         inner = f"SELECT {values} FROM ({transformed(source, dict.fromkeys(batch, 'JSON'))})"
         ask = ", ".join(f"count(v{n}), count(*) FILTER (v{n} IN ('[]', '{{}}'))" for n in range(len(batch)))
         row = source.connection.sql(f"SELECT {ask} FROM ({inner})").fetchall()[0]

@@ -41,7 +41,7 @@ class Rule:
     convert: Callable[[Any], Values | None]
     shape: Any = None
     sql: tuple[str, ...] = ()
-    used: frozenset[str] = frozenset()  # keys of the value that a column holds, dots between levels
+    used: frozenset[str] = frozenset()  # keys of an object whose value has a column, dots between levels
 
     @property
     def scalar(self) -> bool:
@@ -99,7 +99,8 @@ def _object_rule(name: str, *parts: tuple[str, OutputType, tuple[str, ...]]) -> 
     sql = tuple(f"coalesce({', '.join('{v}.' + key for key in group)})" for _, _, group in parts)
     outputs = tuple(Output(part, kind) for part, kind, _ in parts)
     convert = _picker(*(group for _, _, group in parts))
-    return Rule(name, outputs, convert, dict.fromkeys(keys, "VARCHAR"), sql, frozenset(keys))
+    used = frozenset(group[0] for _, _, group in parts)  # the others stand in where it is missing
+    return Rule(name, outputs, convert, dict.fromkeys(keys, "VARCHAR"), sql, used)
 
 
 def _scalar_rule(kind: OutputType) -> Rule:
@@ -122,7 +123,7 @@ def _list_rule(name: str, *parts: tuple[str, tuple[str, ...]]) -> Rule:
     terms = [f"coalesce({', '.join('e.' + key for key in group)})" if group else "e" for _, group in parts]
     sql = tuple(f"nullif(array_to_string([{term} for e in {{v}}], '{JOINT}'), '')" for term in terms)
     outputs = tuple(Output(part) for part, _ in parts)
-    return Rule(name, outputs, convert, [element], sql, frozenset(key for _, group in parts for key in group))
+    return Rule(name, outputs, convert, [element], sql, frozenset(group[0] for _, group in parts if group))
 
 
 def _one(item: Any, parts: tuple[tuple[str, tuple[str, ...]], ...]) -> list[str | None]:
@@ -163,14 +164,20 @@ def _status_category(value: Any) -> str | None:
     return _CATEGORY.get(key) or as_text(pick(value, "name", "key")) if value else None
 
 
+def _with_inner(outer: Rule, value: Any, inner: str | None) -> Values | None:
+    """What a rule makes of a value, and a part from an object within; either of them is enough."""
+    plain = outer.convert(value)
+    if plain is None:
+        return None if inner is None else (*[None] * len(outer.outputs), inner)
+    return (*plain, inner)
+
+
 def _convert_status(value: Any) -> Values | None:
-    plain = NAMED.convert(value)
-    return None if plain is None else (*plain, _status_category(pick(value, "statusCategory")))
+    return _with_inner(NAMED, value, _status_category(pick(value, "statusCategory")))
 
 
 def _convert_cascading(value: Any) -> Values | None:
-    plain = OPTION.convert(value)
-    return None if plain is None else (*plain, as_text(pick(pick(value, "child"), "value", "name")))
+    return _with_inner(OPTION, value, as_text(pick(pick(value, "child"), "value", "name")))
 
 
 def _convert_sprint(value: Any) -> Values | None:
@@ -222,7 +229,7 @@ CASCADING = Rule(
     "cascading", (Output(""), Output("child")), _convert_cascading,
     {"value": "VARCHAR", "name": "VARCHAR", "child": {"value": "VARCHAR", "name": "VARCHAR"}},
     ("coalesce({v}.value, {v}.name)", "coalesce({v}.child.value, {v}.child.name)"),
-    frozenset({"value", "name", "child.value", "child.name"}),
+    frozenset({"value", "child.value"}),
 )  # fmt: skip
 STATUS = Rule(
     "status", (Output(""), Output("id"), Output("category")), _convert_status,
@@ -233,7 +240,7 @@ STATUS = Rule(
         + " ".join(f"WHEN '{key}' THEN '{name}'" for key, name in _CATEGORY.items())
         + " ELSE coalesce({v}.statusCategory.name, {v}.statusCategory.key) END",
     ),
-    frozenset({"name", "value", "id", "statusCategory.key"}),
+    frozenset({"name", "id", "statusCategory.key"}),
 )  # fmt: skip
 
 
@@ -258,7 +265,7 @@ PARENT = Rule(
     (
         "{v}.key", "{v}.id", "{v}.fields.summary", "{v}.fields.issuetype.name", "{v}.fields.issuetype.hierarchyLevel"
     ),
-    frozenset({"key", "id", "fields.summary", "fields.issuetype"}),
+    frozenset({"key", "id", "fields.summary", "fields.issuetype.name", "fields.issuetype.hierarchyLevel"}),
 )  # fmt: skip
 SPRINT = Rule(
     "sprint",

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from datalake_kit.jira import rules
 from datalake_kit.jira.cast import TYPES, cast_column
 from datalake_kit.jira.detect import looks_numeric
-from datalake_kit.jira.plan import SAMPLE, Field, Source, batches, literal, pointer, quote, transformed
+from datalake_kit.jira.plan import SAMPLE, Field, Source, batches, literal, pointer, transformed, value_of
 
 FIELDS_A_PASS = 2000  # more at once would make a struct that takes long to plan
 
@@ -52,7 +52,7 @@ def _pass(source: Source, batch: dict[str, Field], *, with_others: bool) -> pa.T
     """Run the query in three steps: parse each document, shape each value, make the columns of each rule."""
     others = ["_position", *(f"_x{n}" for n in range(len(source.others) if with_others else 0))]
     shapes = {key: "JSON" if field.sliced else field.rule.shape for key, field in batch.items()}
-    shaped = [e for n, (key, field) in enumerate(batch.items()) for e in _shaped(f"_s.{quote(key)}", n, field)]
+    shaped = [e for n, (key, field) in enumerate(batch.items()) for e in _shaped(value_of(key), n, field)]
     made = [e for n, field in enumerate(batch.values()) for e in _made(n, field)]
     parsed = transformed(source, shapes, "".join(f", {name}" for name in others))
     middle = f"SELECT {', '.join([*others, *shaped])} FROM ({parsed})"

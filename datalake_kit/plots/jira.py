@@ -238,7 +238,8 @@ def _axes(ax: Axes | None, height: float) -> Axes:
     """The axes given, or new ones, in a notebook shown like any others."""
     import matplotlib.pyplot as plt
 
-    plt.draw_if_interactive()  # chooses the backend now: what it sets within the style would be undone with the style
+    # Chooses the backend now: what that sets within the style would be undone with the style.
+    plt.draw_if_interactive()  # type: ignore[no-untyped-call, unused-ignore]
     return style.axes(ax, height=height)
 
 
