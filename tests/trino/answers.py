@@ -19,7 +19,7 @@ def plain_type(text: str) -> str:
     """Return a type without what DuckDB does not keep: length of text, precision of moments, quotes of names."""
     text = re.sub(r"(varchar|char)\(\d+\)", r"\1", text)
     text = re.sub(r"(timestamp|time)\(\d+\)", r"\1", text)
-    return text.replace('"', "").replace("unknown", "integer")
+    return text.replace('"', "").replace("unknown", "integer").replace("INTERVAL DAY TO SECOND", "INTERVAL")
 
 
 def duckdb_type(text: str) -> str:
@@ -60,6 +60,11 @@ def _scalar(value: Any, name: str, type_: str) -> Any:
         return _instant(value)
     if name == "timestamp":
         return _moment(value)
+    if type_ == "INTERVAL DAY TO SECOND":
+        days, clock = value.lstrip("-").split(" ")
+        hours, minutes, seconds = clock.split(":")
+        span = dt.timedelta(int(days), hours=int(hours), minutes=int(minutes), seconds=float(seconds))
+        return -span if value.startswith("-") else span
     if name == "time":
         return dt.time.fromisoformat(value)
     return value

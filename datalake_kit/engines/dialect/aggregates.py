@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from datalake_kit.engines.dialect.arithmetic import scaled
-from datalake_kit.engines.dialect.calls import Call, add_table, special
-from datalake_kit.engines.dialect.conversions import common_of, widen
+from datalake_kit.engines.dialect.calls import Call, add_table
 from datalake_kit.engines.dialect.functions import table
 from datalake_kit.engines.dialect.refusals import refuse
 from datalake_kit.engines.dialect.scope import Expr
-from datalake_kit.engines.dialect.types import BIGINT, VARCHAR
 
 _TABLE = """
 sum(I) -> bigint = CAST(sum[{0}] AS BIGINT)
@@ -160,4 +158,3 @@ def _refuse_moment(request: Call) -> Expr:
 
 
 add_table(table(_TABLE, globals()))
-_ = (special, common_of, widen, BIGINT, VARCHAR)

@@ -99,7 +99,10 @@ def _emit(compiler: Compiler, node: Any, scope: Scope, *, lenient: bool) -> Expr
         constant = _constant(str(node.this.this), wanted, target)
         if constant is not None:
             return constant
-    value = cast(compiler.expr(node.this, scope), wanted, what, lenient=lenient)
+    inner = compiler.expr(node.this, scope)
+    value = cast(inner, wanted, what, lenient=lenient)
+    if size is not None and wanted == VARCHAR and inner.type not in (VARCHAR, UNKNOWN):
+        return Expr(f"{'dk_within' if lenient else 'dk_fits'}({value.sql}, {size})", VARCHAR)
     if size is None:
         size = 3 if wanted.name.startswith("timestamp") else None
     return _shorten(value, size, what) if size is not None else value

@@ -69,7 +69,7 @@ def check_parts(node: exp.Expr, parts: frozenset[str]) -> None:
             refuse(
                 f"{key.strip('_').replace('_', ' ').upper()} in {describe(node)}",
                 "Athena has no such clause, or its translation is not known",
-                _hint(node),
+                _HINTS.get(key, _hint(node)),
             )
 
 
@@ -89,7 +89,10 @@ _HINTS: dict[str, str] = {
     "Group": "name the columns of GROUP BY",
     "Distinct": "number the rows with row_number() in a subquery and filter them outside",
     "Pivot": "write sum(...) FILTER (WHERE ...) for each column",
-    "TableSample": "filter on a column instead",
+    "sample": "filter on a column instead",
+    "except_": "name the columns",
+    "version": "ask for an earlier state with dk.hudi.read(lake, table, as_of=...)",
+    "match": "number the rows with window functions in a subquery",
 }
 
 

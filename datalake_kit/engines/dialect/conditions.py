@@ -47,12 +47,40 @@ def _compare(compiler: Compiler, node: Any, scope: Scope) -> Expr:
     if isinstance(node.expression, (exp.Any, exp.All)):
         return _quantified(compiler, left, sign, node, scope)
     right = compiler.expr(node.expression, scope)
+    if {left.type.name, right.type.name} & {"row", "array"} and not sign.startswith("IS"):
+        return _compare_parts(left, sign, right, describe(node))
     wide_left, wide_right = meet([left, right], describe(node))
     return Expr(_not_a_number(f"{wide_left.sql} {sign} {wide_right.sql}", left, sign, right), BOOLEAN)
 
 
 for _kind in _COMPARISONS:
     emits(_kind, "this", "expression")(_compare)
+
+
+def _compare_parts(left: Expr, sign: str, right: Expr, what: str) -> Expr:
+    """Compare rows and arrays as Trino does: NULL when a part that decides is NULL."""
+    if sign not in ("=", "<>"):
+        refuse(what, "the order of rows and arrays is not the same on both engines", "compare their parts")
+    same = _equal(left, right, what)
+    return Expr(same if sign == "=" else f"(NOT {same})", BOOLEAN)
+
+
+def _equal(left: Expr, right: Expr, what: str) -> str:
+    type_ = common_of([left, right], what)
+    if type_.name == "row":
+        fields = range(1, len(type_.args) + 1)
+        pairs = [(_part(left, i), _part(right, i)) for i in fields]
+        return f"({' AND '.join(_equal(a, b, what) for a, b in pairs)})"
+    if type_.name == "array":
+        if type_.args[0].name in ("row", "array", "map", "json", "double", "real"):
+            refuse(what, f"comparing {type_} is not the same on both engines", "compare its parts")
+        return f"dk_array_equal({widen(left, type_).sql}, {widen(right, type_).sql})"
+    wide_left, wide_right = meet([left, right], what)
+    return _not_a_number(f"{wide_left.sql} = {wide_right.sql}", left, "=", right)
+
+
+def _part(value: Expr, index: int) -> Expr:
+    return Expr(f"struct_extract_at({value.sql}, {index})", value.type.args[index - 1])
 
 
 def _not_a_number(sql: str, left: Expr, sign: str, right: Expr) -> str:
@@ -114,10 +142,14 @@ def _in(compiler: Compiler, node: exp.In, scope: Scope) -> Expr:
         inner = query.this if isinstance(query, exp.Subquery) else query
         sql, type_ = subquery(compiler, inner, scope)
         common_of([value, Expr("", type_)], describe(node))
+        if type_.name in ("row", "array", "map", "json"):
+            refuse(describe(node), f"{type_} is not compared alike", "write EXISTS (SELECT 1 ... WHERE a.x = b.x)")
         return Expr(f"({value.sql} IN ({sql}))", BOOLEAN)
     items = compiler.exprs(node.expressions, scope)
     if len(items) == 1 and items[0].type.name == "array" and value.type.name != "array":
         return _in_bound_list(value, items[0], node)
+    if value.type.name in ("row", "array"):
+        return Expr(f"({' OR '.join(_equal(value, item, describe(node)) for item in items)})", BOOLEAN)
     value, *items = meet([value, *items], describe(node))
     return Expr(f"({value.sql} IN ({', '.join(i.sql for i in items)}))", BOOLEAN)
 

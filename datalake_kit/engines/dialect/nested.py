@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datalake_kit.engines.dialect.calls import Call, add_table, special
+from datalake_kit.engines.dialect.casts import cast
 from datalake_kit.engines.dialect.conditions import truth
 from datalake_kit.engines.dialect.conversions import common_of, widen
 from datalake_kit.engines.dialect.functions import table
@@ -46,7 +47,7 @@ sequence(bigint, bigint, bigint) -> array(bigint) = @_sequence
 sequence(date, date) -> array(date) = @_dates
 sequence(date, date, interval day to second) -> array(date) = @_dates
 sequence(date, date, interval year to month) -> array(date) = dk_date_months({0}, {1}, {2})
-sequence(timestamp, timestamp, interval day to second) -> array(timestamp) = generate_series({0}, {1}, {2})
+sequence(timestamp, timestamp, interval day to second) -> array(timestamp) = dk_sequence_days({0}, {1}, {2})
 sequence(timestamp, timestamp, interval year to month) -> array(timestamp) = dk_sequence_months({0}, {1}, {2})
 map(array(K), array(V)) -> map(K, V) = dk_map({0}, {1})
 map() -> map(unknown, unknown) = map([], [])
@@ -103,10 +104,13 @@ def _array_join(request: Call) -> Expr:
         refuse(request.what, f"the text of a {element} is not the same on both engines", "CAST the elements AS VARCHAR")
     array = request.args[0].sql
     if element != VARCHAR:
-        array = f"list_transform({array}, lambda dk_x: CAST(dk_x AS VARCHAR))"
+        array = f"list_transform({array}, lambda dk_x: {cast(Expr('dk_x', element), VARCHAR, request.what).sql})"
     if len(request.args) > 2:
         array = f"list_transform({array}, lambda dk_x: coalesce(dk_x, {request.args[2].sql}))"
-    return Expr(f"dk_array_join({array}, {request.args[1].sql})", VARCHAR)
+    joined = f"dk_array_join({array}, {request.args[1].sql})"
+    if len(request.args) > 2:
+        joined = f"CASE WHEN {request.args[2].sql} IS NULL THEN NULL ELSE {joined} END"
+    return Expr(joined, VARCHAR)
 
 
 def _sequence(request: Call) -> Expr:
@@ -123,7 +127,7 @@ def _dates(request: Call) -> Expr:
         step = request.args[2].sql
     else:
         step = f"CASE WHEN {start} <= {stop} THEN INTERVAL '1' DAY ELSE INTERVAL '-1' DAY END"
-    return Expr(f"CAST(generate_series({start}, {stop}, {step}) AS DATE[])", array_of(DATE))
+    return Expr(f"CAST(dk_sequence_days({start}, {stop}, {step}) AS DATE[])", array_of(DATE))
 
 
 # ---------------------------------------------------------------- lambdas
@@ -202,6 +206,12 @@ def _reduce(request: Call) -> Expr:
     if step.type != state:
         state = common(step.type, state) or UNKNOWN
         names, step = request.function(2, [state, element])
+        if step.type != state:
+            refuse(
+                request.what,
+                f"the state does not keep its type: {state}, then {step.type}",
+                "CAST the start or the step",
+            )
     first, second = names.split(", ")
     last, body = request.function(3, [state])
     # The start is put before the array as its first element, each element wrapped so that all have one type.

@@ -15,6 +15,7 @@ from datalake_kit.engines.dialect.literals import string
 from datalake_kit.engines.dialect.refusals import refuse
 from datalake_kit.engines.dialect.scope import Expr
 from datalake_kit.engines.dialect.types import BIGINT, BOOLEAN, INTEGER, UNKNOWN, VARCHAR, array_of
+from datalake_kit.errors import SqlError
 
 _TABLE = """
 lower(varchar) -> varchar = lower({0})
@@ -51,7 +52,7 @@ normalize(varchar) -> varchar = nfc_normalize({0})
 to_utf8(varchar) -> varbinary = encode({0})
 from_utf8(varbinary) -> varchar = decode({0})
 to_hex(varbinary) -> varchar = hex({0})
-from_hex(varchar) -> varbinary = unhex({0})
+from_hex(varchar) -> varbinary = dk_from_hex({0})
 to_base64(varbinary) -> varchar = to_base64({0})
 from_base64(varchar) -> varbinary = from_base64({0})
 md5(varbinary) -> varbinary = unhex(md5({0}))
@@ -167,6 +168,8 @@ def _group(request: Call, pattern: Pattern) -> int:
     if len(request.args) < 3:
         return 0
     number = int(request.constant(2, "the number of the group"))
+    if number > _groups(pattern.text):
+        raise SqlError(f"{request.what}: the pattern has {_groups(pattern.text)} groups")
     if number and _can_stay_out(pattern.text, number):
         refuse(
             request.what,
@@ -174,6 +177,19 @@ def _group(request: Call, pattern: Pattern) -> int:
             "give each case an expression of its own",
         )
     return number
+
+
+def _matches_nothing(text: str) -> bool:
+    try:
+        return re.search(text, "") is not None
+    except re.error:
+        return True
+
+
+def _groups(text: str) -> int:
+    """Return the number of groups that a regular expression captures."""
+    bare = re.sub(r"\\.|\[[^\]]*\]", "", text, flags=re.DOTALL)
+    return len(re.findall(r"\((?!\?)|\(\?P?<(?![=!])", bare))
 
 
 def _can_stay_out(text: str, number: int) -> bool:
@@ -249,6 +265,8 @@ def _regexp_count(request: Call) -> Expr:
 
 def _regexp_split(request: Call) -> Expr:
     pattern = _pattern(request)
+    if _matches_nothing(pattern.text):
+        refuse(request.what, "a pattern that matches the empty text splits otherwise", "use + where * stands")
     return Expr(f"regexp_split_to_array({pattern.subject}, {pattern.sql})", array_of(VARCHAR))
 
 

@@ -180,6 +180,8 @@ def _date_format(request: Call) -> Expr:
 
 
 def _date_parse(request: Call) -> Expr:
+    if "%Y" not in request.constant(1, "the pattern"):
+        refuse(request.what, "without %Y the two engines take another year", "write the year in four digits, %Y")
     known = {k: v for k, v in _SHARED.items() if k not in ("%a", "%W", "%j", "%y")}
     known = {k: v.replace("%-", "%") for k, v in known.items()}
     return Expr(f"date_trunc('millisecond', strptime({request.args[0].sql}, {_pattern(request, known)}))", TIMESTAMP)

@@ -29,7 +29,7 @@ from datalake_kit.engines.dialect.queries import Relation, query
 from datalake_kit.engines.dialect.refusals import refuse
 from datalake_kit.engines.dialect.scope import Column
 from datalake_kit.engines.dialect.statements import check_read_only, statement_kind
-from datalake_kit.engines.dialect.types import SqlType, from_duckdb, of_value, quote
+from datalake_kit.engines.dialect.types import MONTHS, SqlType, from_duckdb, of_value, quote
 
 # Importing these makes the constructs and functions known that they translate.
 _REGISTERED = (
@@ -110,6 +110,9 @@ def _columns(columns: tuple[tuple[str, str], ...]) -> tuple[Column, ...]:
 
 def _named(relation: Relation, tree: exp.Expr) -> str:
     """Give the result the names that Trino shows: `_colN` for what has none."""
+    for column in relation.columns:
+        if column.type == MONTHS:
+            refuse(f"the column {column.shown!r}", "an interval of months has no value in a table", "use date_diff")
     shown = [c.shown if c.shown else f"_col{i}" for i, c in enumerate(relation.columns)]
     if isinstance(tree, exp.Select) and [c.emitted for c in relation.columns] == shown:
         return relation.sql
