@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 
 from datalake_kit.errors import ConfigError, UnreadableFileError
 from datalake_kit.irradiance import Grid, Product, Variable, read_plane
+from datalake_kit.irradiance.chunks import read_cells
 from datalake_kit.irradiance.packing import decode
 from datalake_kit.irradiance.product import MSG_MDSSFTD
 from datalake_kit.irradiance.readers import RejectedFileError, _Asked, _read_netcdf, read_file
@@ -124,7 +126,10 @@ PACKINGS: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
 @pytest.mark.parametrize("packing", PACKINGS)
 def test_every_packing_is_decoded_as_netcdf4_does(tmp_path: Path, packing: str) -> None:
     dtype, attributes, options = PACKINGS[packing]
-    values = CELLS % 120 if dtype in ("i1", "u1") else CELLS
+    values = CELLS % 250 if dtype in ("i1", "u1") else CELLS.copy()
+    values[20, 20] = {"i2": -32767, "i1": -127, "u1": 255}.get(
+        dtype, 0
+    )  # what netCDF takes as fill when none is stated
     path = write(tmp_path / "a_202506180000.nc", dtype, values, attributes, **ZLIB, **options)
     expected, found = truth(path), read(path)
     assert_same(decode(found.packed["v"], found.packing["v"]), expected)
@@ -144,6 +149,15 @@ def test_a_chunk_that_skipped_a_filter_is_left_to_netcdf4(tmp_path: Path) -> Non
         file["v"].id.write_direct_chunk((0, 0, 0), CELLS.astype("i2").tobytes(), filter_mask=0b11)
     assert_both(path, "netCDF4")
     assert "skipped" in read(path).why
+
+
+def test_a_chunk_that_inflates_to_less_is_an_error_and_not_a_number(tmp_path: Path) -> None:
+    options = ZLIB | {"chunksizes": (1, 40, 50)}
+    path = write(tmp_path / "a_202506180000.nc", "i2", CELLS, {}, fill_value=-1, **options)
+    with h5py.File(path, "r+") as file:
+        file["v"].id.write_direct_chunk((0, 0, 0), zlib.compress(b"\0" * 3990))
+    with h5py.File(path) as file, path.open("rb") as raw, pytest.raises(OSError, match="3990 bytes in place of 4000"):
+        read_cells(file["v"], raw.fileno(), np.array([1]), np.array([1]))
 
 
 def test_a_shuffle_without_deflate_is_read(tmp_path: Path) -> None:

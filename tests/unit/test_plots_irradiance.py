@@ -153,6 +153,8 @@ def test_the_heatmap_holds_each_value_at_its_day_and_hour() -> None:
     assert mpl.colors.to_hex(image.get_cmap().get_bad()) == style.MISSING.lower()
     assert image.get_cmap().name == "inferno"
     assert image.get_clim()[0] == 0
+    assert image.origin == "lower"  # midnight is below
+    assert image.get_extent()[2:] == [0, 24]
 
 
 def test_sunrise_and_sunset_frame_the_light() -> None:
@@ -208,9 +210,10 @@ def test_a_synthetic_sky_is_said_to_be_one() -> None:
 
 
 def test_the_users_own_figures_stay_as_they_are() -> None:
-    before = dict(mpl.rcParams)
-    plots.irradiance.series(make())
-    assert dict(mpl.rcParams) == before
+    with mpl.rc_context({"font.size": 7.0, "axes.grid": False, "axes.titlelocation": "center"}):
+        before = dict(mpl.rcParams)
+        plots.irradiance.series(make())
+        assert dict(mpl.rcParams) == before
 
 
 def test_no_picture_library_is_loaded_before_a_picture_is_asked_for() -> None:
