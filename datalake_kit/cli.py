@@ -11,12 +11,12 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from datalake_kit import __version__
-from datalake_kit.errors import CheckFailedError, ConfigError, DatalakeKitError, ParameterError
+from datalake_kit.errors import CheckFailedError, DatalakeKitError, ParameterError
 
 if TYPE_CHECKING:
     from datalake_kit.runs import RunResult
@@ -108,10 +108,8 @@ def _run_report(lake_folder: Path, report: Path, seconds: Any) -> list[RunResult
         lake=str(lake_folder),
     )
     with connect(lake_folder) as lake:
-        listed = lake.tables()
-        tables = [
-            dict(zip(("database", "table", "format"), row, strict=False)) for row in listed.itertuples(index=False)
-        ]
+        names = lake.tables().groupby("database")["table"].agg(", ".join)
+        tables = [{"database": str(database), "tables": listed} for database, listed in names.items()]
     page = write_index(
         report / "index.html",
         results,
@@ -229,8 +227,9 @@ def _typed(name: str, text: str, kind: str | None) -> Any:
 def validate(
     table: Annotated[list[str] | None, typer.Argument(help="database.table, as many as wanted; else all.")] = None,
     staging: Annotated[str, typer.Option(help="Folder of the DMS files; else the lake's _raw/staging.")] = "",
-    level: Annotated[str, typer.Option(help="counts, keys or values.")] = "counts",
+    level: Annotated[Literal["counts", "keys", "values"], typer.Option(help="How deep to compare.")] = "counts",
     html: Annotated[Path | None, typer.Option(help="Write the report as a page to this file.")] = None,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print the whole report as Markdown.")] = False,
     lake: LakeOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -241,19 +240,26 @@ def validate(
         from datalake_kit.storage import write_atomically
 
         with connect(lake) as opened:
-            folder = staging or (str(opened.root / "_raw" / "staging") if opened.root else "")
-            if not folder:
-                raise ConfigError("Say where the DMS files are: --staging FOLDER.")
-            validation = cdc.validate(opened, tables=table or None, staging=folder, level=level)
+            validation = cdc.validate(opened, tables=table or None, staging=staging or None, level=level)
         if html is not None:
             with write_atomically(html) as temporary:
                 temporary.write_text(validation.to_html(), encoding="utf-8")
         if as_json:
             _print_json(validation.to_dict())
         else:
-            typer.echo(validation.to_markdown())
+            typer.echo(validation.to_markdown() if markdown else _shown(validation))
         if not validation.ok:
             raise typer.Exit(1 if validation.status == "different" else 2)
+
+
+def _shown(validation: Any) -> str:
+    """The verdict, a line a table and why: what fits a terminal. --html and --markdown have the keys."""
+    columns = ["table", "verdict", "expected", "lake", "difference", "missing", "extra", "changed", "duplicates"]
+    summary = validation.summary
+    why = summary.loc[summary["explanation"].fillna("") != "", ["table", "explanation"]]
+    lines = [validation.status, "", summary[columns].to_string(index=False)]
+    lines += ["", *(f"{table}: {text}" for table, text in why.itertuples(index=False))] if len(why) else []
+    return "\n".join(lines)
 
 
 @app.command()
@@ -261,20 +267,25 @@ def extract(
     files: Annotated[str, typer.Argument(help="Folder or glob of NetCDF files.")],
     points: Annotated[Path, typer.Option(help="CSV with point_id, latitude, longitude.")],
     out: Annotated[Path, typer.Option(help="Folder of the daily Parquet files.")],
-    max_distance_km: Annotated[float | None, typer.Option(help="Refuse points farther from the grid.")] = None,
-    on_masked: Annotated[str, typer.Option(help="raise, or keep points on sea as gaps.")] = "raise",
+    max_distance_km: Annotated[float, typer.Option(help="Refuse points farther from the centre of a cell.")] = 5.0,
+    on_masked: Annotated[Literal["raise", "keep"], typer.Option(help="Points on sea: refuse, or keep gaps.")] = "raise",
     as_json: JsonOption = False,
 ) -> None:
     """Extract time series of points from satellite files. Files that cannot be read are listed as rejects."""
     with _exit_codes():
         from datalake_kit import irradiance
 
-        options = {} if max_distance_km is None else {"max_distance_km": max_distance_km}
-        result = irradiance.extract(files, points, out, on_masked=on_masked, **options)
+        result = irradiance.extract(
+            files, points, out, on_masked=on_masked, max_distance_km=max_distance_km, progress=not as_json
+        )
         if as_json:
-            _print_json(result.to_dict())
+            _print_json({k: _plain(v) for k, v in vars(result).items()})
         else:
             typer.echo(result)
+
+
+def _plain(value: Any) -> Any:
+    return value.to_dict("records") if hasattr(value, "to_dict") else value
 
 
 @app.command()

@@ -19,15 +19,9 @@ from datalake_kit.sql import quote_identifier
 HUDI, PARQUET, ICEBERG, OTHER = "hudi", "parquet", "iceberg", "other"
 
 
-_CAPITALS = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz")
-
-
 def fold(name: str) -> str:
-    """Return a name as the catalog shows it: ASCII capitals in lower case, every other letter as it is.
-
-    Engines compare names without regard to the case of ASCII letters alone, so no other letter may be changed.
-    """
-    return name.translate(_CAPITALS)
+    """Return a name of a database, table or column as the Glue catalog shows it: in lower case."""
+    return name.lower()
 
 
 @dataclass(frozen=True, order=True)

@@ -6,6 +6,7 @@ to DuckDB as views at that moment, so that a commit landed a second ago is seen.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import threading
@@ -53,6 +54,8 @@ class DuckDBEngine:
         self._connection = duckdb.connect(":memory:", config={"autoinstall_known_extensions": "false"})
         for statement in (*athena_dialect.connection_setup(), *_closed_to(root)):
             self._connection.execute(statement)
+        with contextlib.suppress(duckdb.InvalidInputException):  # a notebook without ipywidgets has no bar to turn off
+            self._connection.execute("SET enable_progress_bar = false")
 
     # --- catalog
 
@@ -192,7 +195,6 @@ class DuckDBEngine:
 def _closed_to(root: Path) -> tuple[str, ...]:
     """Let a statement reach the lake's files and nothing else: no other file, no network, no variable of Python."""
     return (
-        "SET enable_progress_bar = false",
         "SET python_enable_replacements = false",
         f"SET allowed_directories = [{_text(str(root) + os.sep)}]",
         "SET enable_external_access = false",

@@ -176,6 +176,7 @@ def _papermill(source: Path, executed: Path, parameters: dict[str, Any]) -> tupl
             progress_bar=False,
             log_output=False,
             cwd=str(Path.cwd()),
+            extra_arguments=["--log-level=50"],  # the kernel's own warnings are not the reader's affair
         )
     except PapermillExecutionError as error:
         return (FAILED, "") if error.ename == "CheckFailedError" else (ERROR, f"{error.ename}: {error.evalue}")

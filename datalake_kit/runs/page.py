@@ -43,8 +43,10 @@ main { max-width: 60rem; }
 h1 { margin-bottom: 1rem; } h2 { margin-top: 2.2rem; } h3 { margin-top: 1.6rem; font-size: 1rem; }
 .anchor-link, .jp-InputArea, .prompt, .jp-Prompt { display: none; }
 .jp-OutputArea-child, .output_area, .output_html, .jp-RenderedHTML, .jp-RenderedHTMLCommon { overflow-x: auto; }
-.dataframe { border: 0; } .dataframe td, .dataframe th { white-space: nowrap; text-align: right; padding: .2rem .7rem; }
-.dataframe thead th { border-bottom: 2px solid var(--line); }
+.dataframe { border: 0; font-variant-numeric: tabular-nums; }
+.dataframe td, .dataframe th { white-space: nowrap; text-align: right; padding: .2rem .7rem; border: 0;
+                               border-bottom: 1px solid var(--line); }
+.dataframe thead th { border-bottom: 2px solid var(--line); } .dataframe tbody th { color: var(--quiet); }
 .jp-OutputArea-child { margin: .4rem 0; }
 """
 
