@@ -44,12 +44,14 @@ MACROS: dict[str, str] = {
         "CASE WHEN x < 0 THEN CAST('NaN' AS DOUBLE) WHEN x = 0 THEN CAST('-Infinity' AS DOUBLE) ELSE log10(x) END"
     ),
     "dk_sign(x)": "CASE WHEN isnan(x) THEN x ELSE CAST(sign(x) AS DOUBLE) END",
+    "dk_bucket(x, low, high, n)": (
+        "CASE WHEN x < low THEN 0 WHEN x >= high THEN n + 1 "
+        "ELSE CAST(floor(n * (x - low) / (high - low)) AS BIGINT) + 1 END"
+    ),
     "dk_width_bucket(x, low, high, n)": (
         "CASE WHEN x IS NULL OR low IS NULL OR high IS NULL OR n IS NULL THEN NULL "
         "WHEN n <= 0 OR low = high OR isnan(x) THEN error('the buckets of width_bucket are not defined') "
-        "WHEN low < high AND x < low OR low > high AND x > low THEN 0 "
-        "WHEN low < high AND x >= high OR low > high AND x <= high THEN n + 1 "
-        "ELSE CAST(floor((x - low) * n / (high - low)) AS BIGINT) + 1 END"
+        "WHEN low < high THEN dk_bucket(x, low, high, n) ELSE n - dk_bucket(x, high, low, n) + 1 END"
     ),
     # text
     "dk_checked(x, pattern, type)": (
@@ -81,7 +83,11 @@ MACROS: dict[str, str] = {
         "WHEN a > 0 THEN substring(x, least(a, 2147483647), least(n, 2147483647)) "
         "ELSE substring(x, length(x) + a + 1, least(n, 2147483647)) END"
     ),
-    "dk_split(x, d)": "CASE WHEN d = '' THEN error('The delimiter may not be empty') ELSE string_split(x, d) END",
+    "dk_pad(d)": "CASE WHEN d = '' THEN error('Padding string must not be empty') ELSE d END",
+    "dk_split(x, d)": (
+        "CASE WHEN d IS NULL THEN NULL WHEN d = '' THEN error('The delimiter may not be empty') "
+        "ELSE string_split(x, d) END"
+    ),
     "dk_split_part(x, d, n)": (
         "CASE WHEN n <= 0 THEN error('Index must be greater than zero') ELSE string_split(x, d)[n] END"
     ),
@@ -177,6 +183,10 @@ MACROS: dict[str, str] = {
         "WHEN s > 0 THEN a[s:s + n - 1] WHEN -s > len(a) THEN a[1:0] "
         "ELSE a[len(a) + s + 1:len(a) + s + n] END"
     ),
+    "dk_trim_array(a, n)": (
+        "CASE WHEN n < 0 OR n > len(a) THEN error('size must not be negative or exceed the array: ' || n) "
+        "ELSE a[1:len(a) - n] END"
+    ),
     "dk_sequence(a, b, s)": (
         "CASE WHEN s = 0 OR (b - a > 0 AND s < 0) OR (b - a < 0 AND s > 0) "
         "THEN error('sequence stop value should be greater than or equal to start value if step is greater than zero') "
@@ -202,13 +212,15 @@ MACROS: dict[str, str] = {
     ),
     "dk_map(k, v)": "map(k, v)",
     "dk_map_agg(p)": (
-        "map_from_entries(list_transform(list_filter(p, lambda e, i: e.k IS NOT NULL AND "
-        "list_position(list_transform(p, lambda q: q.k), e.k) = i), lambda e: {'key': e.k, 'value': e.v}))"
+        "CASE WHEN len(list_filter(p, lambda e: e.k IS NOT NULL)) > 0 "
+        "THEN map_from_entries(list_transform(list_filter(p, lambda e, i: e.k IS NOT NULL AND "
+        "list_position(list_transform(p, lambda q: q.k), e.k) = i), lambda e: {'key': e.k, 'value': e.v})) END"
     ),
     "dk_histogram(a)": (
-        "map(dk_distinct(list_filter(a, lambda e: e IS NOT NULL)), "
+        "CASE WHEN len(list_filter(a, lambda e: e IS NOT NULL)) > 0 "
+        "THEN map(dk_distinct(list_filter(a, lambda e: e IS NOT NULL)), "
         "list_transform(dk_distinct(list_filter(a, lambda e: e IS NOT NULL)), "
-        "lambda d: len(list_filter(a, lambda e: e = d))))"
+        "lambda d: len(list_filter(a, lambda e: e = d)))) END"
     ),
     "dk_map_concat(m)": (
         "map_from_entries(list_reverse(list_filter(list_reverse(flatten(list_transform(m, lambda x: map_entries(x)))), "

@@ -233,13 +233,19 @@ def _group(compiler: Compiler, node: exp.Select, scope: Scope) -> str:
     return "GROUP BY " + ", ".join(_group_item(compiler, part, scope) for part in parts)
 
 
-def _group_item(compiler: Compiler, part: Any, scope: Scope) -> str:
+def _group_item(compiler: Compiler, part: Any, scope: Scope, *, inside: bool = False) -> str:
     word = {exp.GroupingSets: "GROUPING SETS", exp.Cube: "CUBE", exp.Rollup: "ROLLUP"}.get(type(part))
     if word is not None:
         check_parts(part, frozenset({"expressions"}))
-        return f"{word} ({', '.join(_group_item(compiler, p, scope) for p in part.expressions)})"
+        return f"{word} ({', '.join(_group_item(compiler, p, scope, inside=True) for p in part.expressions)})"
     if isinstance(part, exp.Tuple):
-        return f"({', '.join(_group_item(compiler, p, scope) for p in part.expressions)})"
+        return f"({', '.join(_group_item(compiler, p, scope, inside=inside) for p in part.expressions)})"
+    if inside and not isinstance(part.unnest(), exp.Column) and not _ordinal(part):
+        refuse(
+            f"{describe(part)} in GROUPING SETS, ROLLUP or CUBE",
+            "Athena takes only columns there",
+            "name the expression in a subquery and group by its column",
+        )
     return _ordinal(part) or compiler.expr(part, scope).sql
 
 
