@@ -77,6 +77,18 @@ def sun(seconds: Array) -> tuple[Array, Array]:
     return np.arcsin(np.sin(tilt) * np.sin(ecliptic)), sidereal - ascension
 
 
+def _sun_of_scan(seconds: Array) -> tuple[Array, Array]:
+    """Return what `sun` does; for the many cells of one scan by a straight line between its first and last instant."""
+    seconds = np.asarray(seconds, float)
+    first, last = float(seconds.min()), float(seconds.max())
+    if seconds.size < 3 or not 0 < last - first < 1800:
+        return sun(seconds)
+    declination, hour = sun(np.array([first, last]))
+    share = (seconds - first) / (last - first)
+    turn = (hour[1] - hour[0] + np.pi) % (2 * np.pi) - np.pi
+    return declination[0] + share * (declination[1] - declination[0]), hour[0] + share * turn
+
+
 class Sky:
     """The sky of the demo lake. `patch` gives a part of it, which can be looked at as often as wanted."""
 
@@ -142,23 +154,25 @@ class SkyPatch:
 
     def cos_zenith(self, seconds: Array) -> Array:
         """Return the cosine of the sun's zenith angle, without refraction."""
-        declination, hour_angle = sun(seconds)
+        declination, hour_angle = _sun_of_scan(seconds)
         hour = (hour_angle + np.radians(self.longitude)).astype("f4")
         cosine: Array = self._sin * np.sin(declination).astype("f4") + self._cos * np.cos(declination).astype(
             "f4"
         ) * np.cos(hour)
         return cosine
 
-    def clear_sky(self, seconds: Array, *, haze: Array | float = 1.0) -> Array:
+    def clear_sky(self, seconds: Array, *, cosine: Array | None = None, haze: Array | float = 1.0) -> Array:
         """Return the clear-sky GHI in W/m2 at these instants; `haze` is a factor on the turbidity."""
-        elevation = np.degrees(np.arcsin(np.clip(self.cos_zenith(seconds), -1, 1)))
+        cosine = self.cos_zenith(seconds) if cosine is None else cosine
+        elevation = np.degrees(np.arcsin(np.clip(cosine, -1, 1)))
         elevation = np.maximum(elevation, -1)
         elevation = elevation + 1.02 / (60 * np.tan(np.radians(elevation + 10.3 / (elevation + 5.11))))
         elevation = np.maximum(elevation, 0)
         cosine = np.sin(np.radians(elevation))
         air_mass = 1 / (cosine + 0.50572 * (6.07995 + elevation) ** np.float32(-1.6364))
-        linke = self._turbidity_at(np.mean(seconds) if self.latitude.size > 1 else seconds) * haze
-        ghi: Array = 0.868 * _extraterrestrial(seconds) * cosine * np.exp(-0.0387 * air_mass * linke)  # at 0 m
+        day = np.asarray(np.mean(seconds)) if self.latitude.size > 1 else seconds  # one scan is within one day
+        linke = self._turbidity_at(day) * haze
+        ghi: Array = 0.868 * _extraterrestrial(day) * cosine * np.exp(-0.0387 * air_mass * linke)  # at 0 m
         return ghi
 
     def see(self, slot: Array | float, offset: Array) -> Observation:
@@ -169,20 +183,21 @@ class SkyPatch:
         slot = np.asarray(slot, float)
         shape = np.broadcast_shapes(slot.shape, self.latitude.shape)
         ghi, share, cloud = np.zeros(shape, "f4"), np.ones(shape, "f4"), np.zeros(shape, "f4")
-        lit = np.flatnonzero(self.cos_zenith(slot + offset) > -0.005)
+        cosine = self.cos_zenith(slot + offset)
+        lit = np.flatnonzero(cosine > -0.005)
         if lit.size:
             several = self.latitude.size > 1
             there, when = (self._take(lit), slot) if several else (self, slot[lit] if slot.ndim else slot)
-            ghi[lit], share[lit], cloud[lit] = there._see_lit(when, offset[lit] if several else offset)
+            ghi[lit], share[lit], cloud[lit] = there._see_lit(when, offset[lit] if several else offset, cosine[lit])
         return Observation(ghi, share, cloud)
 
-    def _see_lit(self, slot: Array, offset: Array) -> tuple[Array, Array, Array]:
+    def _see_lit(self, slot: Array, offset: Array, cosine: Array) -> tuple[Array, Array, Array]:
         weather = self._sky.noise(0, self._north, self._east, slot + MID_SCAN, self._wind)
         state = self._cloud_state(slot + MID_SCAN, weather)
         cover = _smooth(state / np.float32(0.9) + np.float32(0.5))
         seen = slot + offset
-        ghi = self.clear_sky(seen, haze=1 + np.float32(0.08) * weather) * (1 - cover * _thickness(state))
-        clearness = ghi / (_extraterrestrial(slot) * np.maximum(self.cos_zenith(seen), np.float32(0.065)))
+        ghi = self.clear_sky(seen, cosine=cosine, haze=1 + np.float32(0.08) * weather) * (1 - cover * _thickness(state))
+        clearness = ghi / (_extraterrestrial(slot) * np.maximum(cosine, np.float32(0.065)))
         return ghi, _erbs(clearness), cover
 
     def _cloud_state(self, seconds: Array, weather: Array) -> Array:
@@ -270,7 +285,7 @@ def _climate(latitude: Array) -> Array:
 
 def _thickness(state: Array) -> Array:
     """Return the share of light that full cover takes away."""
-    return np.clip(np.float32(0.28) + np.float32(0.32) * state, 0.2, 0.9)
+    return np.asarray(np.clip(np.float32(0.28) + np.float32(0.32) * state, 0.2, 0.9))
 
 
 def _erbs(clearness: Array) -> Array:
