@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -22,10 +23,11 @@ from datalake_kit.cdc.compare import (
     Comparison,
     Difference,
     align,
+    key_column,
     plain_key,
     version_counts,
 )
-from datalake_kit.cdc.dms import FILE, OP, POSITION, DmsFile, StagedTable, read_staged, sequences
+from datalake_kit.cdc.dms import FILE, OP, POSITION, DmsFile, StagedTable, read_staged
 from datalake_kit.cdc.explain import Case, Explanation, Version, explain
 from datalake_kit.cdc.replay import Expected, Mode, replay
 from datalake_kit.cdc.result import BY_FILE_TYPES, DIFFERENT, EQUAL, NOT_COMPARED
@@ -64,22 +66,21 @@ class TableCheck:
         """The newest change that was replayed."""
         if self.staged is None or self.staged.sequence is None:
             return ""
-        return str(pc.max(sequences(self.staged.rows.column(self.staged.sequence))).as_py() or "")
+        return str(pc.max(self.staged.sequences).as_py() or "")
 
     def summary_row(self) -> dict[str, Any]:
         """The table's row of the summary; numbers that are not known are NA."""
         kinds = Counter(f["kind"] for f in self.findings)
         known = self.expected is not None and self.verdict != NOT_COMPARED
-        operations = Counter(self.staged.rows.column(OP).to_pylist()) if self.staged else Counter()
-        full = operations.pop("L", 0)
+        changes = int(self.staged.is_change.sum()) if self.staged else 0
         expected = self.expected.rows if self.expected is not None else None
         both = expected is not None and self.lake_rows is not None
         return {
             "table": self.table,
             "staging": self.staging,
             "mode": self.mode,
-            "full_load": full if self.staged else None,
-            "changes": sum(operations.values()) if self.staged else None,
+            "full_load": self.staged.rows.num_rows - changes if self.staged else None,
+            "changes": changes if self.staged else None,
             "expected": expected,
             "lake": self.lake_rows,
             "difference": (self.lake_rows or 0) - (expected or 0) if both else None,
@@ -117,7 +118,7 @@ def check_table(
     check.untrusted = expected.untrusted
     check.lake_rows = count if count is not None else side.rows.num_rows
     versions = side.versions(staged.sequence) if staged.sequence else None
-    should = version_counts(expected.table.column(staged.sequence)) if staged.sequence else Counter[str]()
+    should = version_counts(staged.sequences.take(pa.array(expected.positions)))
     check.by_file = _by_file(check, staged, expected, should, versions)
     agrees = _note_counts(check, expected, should, versions)
     _note_columns(check, side, expected)
@@ -166,35 +167,29 @@ def _by_file(
     """Count rows by the staged file that wrote them last, as they should be and as the lake has them."""
     frame = expected.runs.copy()
     frame.insert(0, "table", check.table)
-    frame["expected"] = 0
-    frame["lake"] = 0
-    wanted = Counter(staged.rows.column(FILE).take(pa.array(expected.positions)).to_pylist())
-    frame["expected"] = [wanted[i] for i in range(len(frame))]
-    if versions is None or staged.sequence is None:
-        frame["lake"] = pd.NA
-    else:
-        frame["lake"] = _lake_by_file(staged, expected, versions)
+    wanted = np.bincount(staged.file_numbers[expected.positions], minlength=len(frame))
+    frame["expected"] = wanted
+    frame["lake"] = pd.NA if versions is None else _lake_by_file(staged, expected, versions, wanted)
     frame["difference"] = frame["lake"] - frame["expected"]
     return frame[list(BY_FILE_TYPES)].astype(BY_FILE_TYPES)
 
 
-def _lake_by_file(staged: StagedTable, expected: Expected, versions: Mapping[str, int]) -> list[int]:
+def _lake_by_file(
+    staged: StagedTable, expected: Expected, versions: Mapping[str, int], wanted: np.ndarray[Any, Any]
+) -> list[int]:
     """Give the lake's rows to files by their sequence; those of the full load have none and fill its files."""
-    names = sequences(staged.rows.column(staged.sequence)).to_pylist()
-    owner: dict[str, int] = {}
-    for sequence, file in zip(names, staged.rows.column(FILE).to_pylist(), strict=True):
-        owner[sequence] = file
-    for position in expected.positions:  # a change delivered twice belongs to the file whose row counts
-        owner[names[position]] = int(staged.rows.column(FILE)[int(position)].as_py())
+    counting = expected.positions[staged.is_change[expected.positions]]
+    owner: dict[str, int] = {}  # of a change delivered twice the file whose row counts comes last
+    for rows in (np.flatnonzero(staged.is_change), counting):
+        owner |= zip(staged.sequences.take(pa.array(rows)).to_pylist(), staged.file_numbers[rows].tolist(), strict=True)
     counts = [0] * len(staged.files)
     for sequence, count in versions.items():
         if sequence and sequence in owner:
             counts[owner[sequence]] += count
     loads = [i for i, f in enumerate(staged.files) if f.kind == "full load"]
-    wanted = Counter(staged.rows.column(FILE).take(pa.array(expected.positions)).to_pylist())
     left = versions.get("", 0)
     for i in loads:  # rows of several full-load files cannot be told apart: fill them in order
-        counts[i] = left if i == loads[-1] else min(left, wanted[i])
+        counts[i] = left if i == loads[-1] else min(left, int(wanted[i]))
         left -= counts[i]
     return counts
 
@@ -204,10 +199,11 @@ def _lake_by_file(staged: StagedTable, expected: Expected, versions: Mapping[str
 
 def _note_columns(check: TableCheck, side: LakeSide, expected: Expected) -> None:
     there = {name.casefold() for name in side.columns}
-    for name in expected.table.schema.names:
+    for name in expected.staged.columns:
         if name.casefold() in there or name.casefold() in PIPELINE_COLUMNS:
             continue
-        filled = expected.table.num_rows - expected.table.column(name).null_count
+        values = expected.staged.rows.column(name).take(pa.array(expected.positions))
+        filled = len(values) - values.null_count
         if filled:
             text = f"the column {name} never arrived: {filled} rows should have a value in it"
             check.findings.append(_finding(check.table, UNVERIFIED, column=name, explanation=text))
@@ -229,7 +225,7 @@ def _finding(table: str, kind: str, **values: Any) -> dict[str, Any]:
 
 
 def _compare(check: TableCheck, side: LakeSide, staged: StagedTable, expected: Expected, *, keys_only: bool) -> None:
-    aligned = align(staged.rows.select(staged.columns), side.rows, expected.record_keys)
+    aligned = align(staged.rows.select(staged.columns), side.rows, expected.record_keys, staged.sequence)
     sequence = staged.sequence if staged.sequence in aligned.staged.schema.names else None
     columns = [*expected.record_keys, *([sequence] if sequence else [])] if keys_only else None
     comparison = Comparison(aligned, expected.positions, expected.record_keys, columns)
@@ -250,25 +246,19 @@ def _case(
     comparison: Comparison, differences: Sequence[Difference], side: LakeSide, staged: StagedTable, expected: Expected
 ) -> Case:
     """Gather the versions of every key that a change touches or that differs, and what the lake has of them."""
-    partitions = _partition_columns(staged, side)
-    hashes = comparison.staged_hashes
-    sequence = sequences(staged.rows.column(staged.sequence)).to_pylist() if staged.sequence else None
-    parts = [staged.rows.column(c).to_pylist() for c in partitions]
-    keys = [plain_key(k) for k in _keys(staged, expected)]
-    files = staged.rows.column(FILE).to_pylist()
-    places = staged.rows.column(POSITION).to_pylist()
-    operations = staged.rows.column(OP).to_pylist()
     damaged = {d.key: d for d in differences}
-    wanted = _keys_in_question(keys, operations, damaged)
+    rows = _rows_in_question(comparison, staged, differences)
+    picked = staged.rows.take(pa.array(rows))
+    keys = [
+        plain_key(k) for k in key_column(comparison.aligned.staged, comparison.keys).take(pa.array(rows)).to_pylist()
+    ]
+    partitions = _partition_columns(staged, side)
     versions: dict[Any, list[Version]] = {}
-    for i, key in enumerate(keys):
-        if key in wanted:
-            order = (sequence[i] if sequence and operations[i] != "L" else "", files[i], places[i])
-            where = tuple(p[i] for p in parts)
-            empty = all(v is None or v == "" for v in where)
-            version = Version(files[i], order, operations[i], int(hashes[i]), None if empty else where, order[0])
-            versions.setdefault(key, []).append(version)
-    lake = {keys[p]: Counter([int(hashes[p])]) for p in expected.positions if keys[p] in versions}
+    for key, version in zip(keys, _versions_of(comparison, staged, rows, picked, partitions), strict=True):
+        versions.setdefault(key, []).append(version)
+    counting = set(expected.positions.tolist())
+    sound = ((k, int(r)) for k, r in zip(keys, rows, strict=True) if int(r) in counting)
+    lake = {key: Counter([int(comparison.staged_hashes[row])]) for key, row in sound}
     for key, difference in damaged.items():
         lake[key] = Counter(int(comparison.lake_hashes[i]) for i in difference.lake)
     return Case(
@@ -282,21 +272,42 @@ def _case(
     )
 
 
-def _keys(staged: StagedTable, expected: Expected) -> list[Any]:
-    columns = [staged.rows.column(n).to_pylist() for n in expected.keys]
-    if expected.mode == "H" and staged.sequence:
-        operations = staged.rows.column(OP).to_pylist()
-        found = sequences(staged.rows.column(staged.sequence)).to_pylist()
-        columns.append([s if o != "L" else "" for s, o in zip(found, operations, strict=True)])
-    return columns[0] if len(columns) == 1 else list(zip(*columns, strict=True))
+def _versions_of(
+    comparison: Comparison,
+    staged: StagedTable,
+    rows: np.ndarray[Any, Any],
+    picked: pa.Table,
+    partitions: Sequence[str],
+) -> Iterator[Version]:
+    """The versions that stand in some staged rows."""
+    wheres: Iterable[tuple[Any, ...]] = [()] * len(rows)
+    if partitions:
+        wheres = zip(*(picked.column(c).to_pylist() for c in partitions), strict=True)
+    columns = (
+        picked.column(FILE).to_pylist(),
+        picked.column(POSITION).to_pylist(),
+        picked.column(OP).to_pylist(),
+        staged.sequences.take(pa.array(rows)).to_pylist(),
+        comparison.staged_hashes[rows].tolist(),
+        wheres,
+    )
+    for file, position, operation, sequence, row, where in zip(*columns, strict=True):
+        first = "" if operation == "L" else sequence
+        partition = None if all(v is None or v == "" for v in where) else where
+        yield Version(file, (first, file, position), operation, row, partition, first)
 
 
-def _keys_in_question(keys: Sequence[Any], operations: Sequence[str], damaged: Mapping[Any, Difference]) -> set[Any]:
-    """Changed keys and damaged keys; every key when a full-load file may be what is missing."""
-    changed = {key for key, operation in zip(keys, operations, strict=True) if operation != "L"}
-    if any(d.kind == MISSING and d.key not in changed for d in damaged.values()):
-        return set(keys) | set(damaged)
-    return changed | set(damaged)
+def _rows_in_question(
+    comparison: Comparison, staged: StagedTable, differences: Sequence[Difference]
+) -> np.ndarray[Any, Any]:
+    """The staged rows of every changed and every damaged key; all rows when a full-load file may be what is missing."""
+    changed = np.flatnonzero(staged.is_change)
+    damaged = [row for d in differences for row in d.expected]
+    found = comparison.rows_of_same_keys(np.concatenate([changed, np.asarray(damaged, dtype="int64")]))
+    touched = set(comparison.rows_of_same_keys(changed).tolist())
+    if any(d.kind == MISSING and not touched.issuperset(d.expected) for d in differences):
+        return np.arange(staged.rows.num_rows)
+    return found
 
 
 def _partition_columns(staged: StagedTable, side: LakeSide) -> list[str]:

@@ -55,8 +55,10 @@ class Difference:
     lake: tuple[int, ...]
 
 
-def align(staged: pa.Table, lake: pa.Table, keys: Sequence[str]) -> Aligned:
+def align(staged: pa.Table, lake: pa.Table, keys: Sequence[str], sequence: str | None = None) -> Aligned:
     """Bring two tables to common columns and types; names are compared without regard to case.
+
+    In the `sequence` column NULL is the same as the empty text: a row of the full load has no sequence.
 
     Raises
     ------
@@ -71,7 +73,10 @@ def align(staged: pa.Table, lake: pa.Table, keys: Sequence[str]) -> Aligned:
         if other is None:
             absent.append(name)
             continue
-        pair = _same_type(staged.column(name), lake.column(other))
+        ours_too, theirs_too = staged.column(name), lake.column(other)
+        if name == sequence:
+            ours_too, theirs_too = sequences(ours_too), sequences(theirs_too)
+        pair = _same_type(ours_too, theirs_too)
         if pair is None:
             odd.append(name)
         else:
@@ -136,6 +141,15 @@ class Comparison:
             connection.register("lake_rows", lake)
             rows = connection.execute(_DIFFERENCES).fetchall()
         return [Difference(plain_key(k), _kind(e, la), tuple(e or ()), tuple(la or ())) for k, e, la in rows]
+
+    def rows_of_same_keys(self, rows: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        """The positions of all staged rows whose keys some given rows have."""
+        keys = key_column(self.aligned.staged, self.keys)
+        with duckdb.connect(":memory:") as connection:
+            connection.register("all_rows", pa.table({"k": keys, "i": pa.array(np.arange(len(keys)))}))
+            connection.register("some_rows", pa.table({"k": keys.take(pa.array(rows))}))
+            statement = "SELECT i FROM all_rows WHERE k IN (SELECT k FROM some_rows) ORDER BY i"
+            return np.asarray(connection.execute(statement).fetchnumpy()["i"])
 
     def differing_columns(self, difference: Difference) -> tuple[str, ...]:
         """Name the columns in which the one row of each side differs."""

@@ -10,9 +10,11 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -62,6 +64,28 @@ class StagedTable:
     files: tuple[DmsFile, ...]
     rows: pa.Table
     sequence: str | None
+
+    @property
+    def label(self) -> str:
+        """`schema.table` as the folders name it."""
+        return f"{self.files[0].schema}.{self.files[0].table}"
+
+    @cached_property
+    def sequences(self) -> pa.ChunkedArray:
+        """The sequence of each row as text; empty where there is none."""
+        if self.sequence is None:
+            return pa.chunked_array([pa.repeat(pa.scalar(""), self.rows.num_rows)])
+        return sequences(self.rows.column(self.sequence))
+
+    @cached_property
+    def file_numbers(self) -> np.ndarray[Any, Any]:
+        """The number of each row's file."""
+        return np.asarray(self.rows.column(FILE).to_numpy())
+
+    @cached_property
+    def is_change(self) -> np.ndarray[Any, Any]:
+        """Whether each row is a change, not one of the full load."""
+        return np.asarray(pc.not_equal(self.rows.column(OP), "L").to_numpy())
 
     @property
     def columns(self) -> list[str]:
@@ -185,15 +209,15 @@ def _with_origin(table: pa.Table, number: int, file: DmsFile) -> pa.Table:
     count = table.num_rows
     return (
         table.replace_schema_metadata(None)
-        .append_column(FILE, pa.array([number] * count, pa.int32()))
-        .append_column(POSITION, pa.array(range(count), pa.int64()))
+        .append_column(FILE, pa.repeat(pa.scalar(number, pa.int32()), count))
+        .append_column(POSITION, pa.array(np.arange(count, dtype="int64")))
         .append_column(OP, _operations(table, file))
     )
 
 
 def _operations(table: pa.Table, file: DmsFile) -> pa.ChunkedArray:
     if file.kind == FULL_LOAD:
-        return pa.chunked_array([pa.array(["L"] * table.num_rows, pa.string())])
+        return pa.chunked_array([pa.repeat(pa.scalar("L"), table.num_rows)])
     names = {n.casefold(): n for n in table.schema.names}
     column = names.get("op") or names.get("cdc_operation")
     if column is None:

@@ -273,13 +273,16 @@ def _is_in(case: Case, version: Version, path: str) -> bool:
 
 
 def _explain_by_withheld_files(case: Case) -> None:
+    damaged = set(_open(case))
     withheld = _withheld(case)
-    for key in _open(case):
-        pipeline = _fits(case, key, without=withheld, late=False) if withheld else None
-        if pipeline is None:
-            continue
-        own = sorted(withheld & case.own_files(key))
-        files = [f for f in own if _fits(case, key, without=withheld - {f}, late=False) is None] or own
+    if not withheld:
+        return
+    fitting = {k: p for k in damaged if (p := _fits(case, k, without=withheld, late=False)) is not None}
+    needed = {key: _needed(case, key, withheld) for key in fitting}
+    together = frozenset(f for files in needed.values() for f in files)
+    alone = not _contradictions(case, _keys_by_file(case), damaged, together)
+    for key, pipeline in fitting.items():
+        files = needed[key] if alone else sorted(withheld)
         names = ", ".join(case.file_names[f] for f in files)
         story = _told_by(case, key, pipeline, withheld)
         verb = "were" if len(files) > 1 else "was"
@@ -288,20 +291,27 @@ def _explain_by_withheld_files(case: Case) -> None:
         case.found[key] = Explanation(text if not story else f"{text}; {story}", names, brief=text)
 
 
+def _needed(case: Case, key: Any, withheld: frozenset[int]) -> list[int]:
+    """The files among those never processed without which the key would be as it should be."""
+    own = sorted(withheld & case.own_files(key))
+    return [f for f in own if _fits(case, key, without=withheld - {f}, late=False) is None] or own
+
+
 def _withheld(case: Case) -> frozenset[int]:
-    """The smallest set of files found whose absence leaves what the lake has, and contradicts none of their keys."""
+    """The smallest set of files found whose absence leaves what the lake has, and contradicts none of their keys.
+
+    First files are added one by one while each explains more; if that is not enough, all files that left no trace in
+    the lake are taken away together, and those that are not needed are put back.
+    """
     touched = _keys_by_file(case)
     damaged = set(_open(case))
-    candidates = [f for f in touched if touched[f] & damaged]
-    grown = _grow(case, touched, damaged, candidates)
-    if not all(_fits(case, k, without=grown, late=False) for k in damaged):
-        everything = frozenset(f for f in candidates if not _left_traces(case, touched[f], f))
-        shrunk = _shrink(case, touched, damaged, everything)
-        if _gain(case, damaged, shrunk) > _gain(case, damaged, grown) and not _contradicted(
-            case, touched, damaged, shrunk
-        ):
-            return shrunk
-    return grown
+    grown = _grow(case, touched, damaged, [f for f in touched if touched[f] & damaged])
+    if all(_fits(case, k, without=grown, late=False) for k in damaged):
+        return grown
+    traceless = frozenset(f for f in touched if not _left_traces(case, touched[f], f))
+    shrunk = _shrink(case, touched, damaged, traceless)
+    gains = _gain(case, damaged, shrunk) > _gain(case, damaged, grown)
+    return shrunk if gains and not _contradictions(case, touched, damaged, shrunk) else grown
 
 
 def _keys_by_file(case: Case) -> dict[int, set[Any]]:
@@ -318,17 +328,22 @@ def _grow(case: Case, touched: Mapping[int, set[Any]], damaged: set[Any], candid
     while True:
         options = [withheld | {f} for f in candidates if f not in withheld]
         scored = [(_gain(case, damaged, o), o) for o in options]
-        better = [(g, o) for g, o in scored if g > gain and not _contradicted(case, touched, damaged, o)]
+        better = [(g, o) for g, o in scored if g > gain and not _contradictions(case, touched, damaged, o)]
         if not better:
             return withheld
         gain, withheld = max(better, key=lambda pair: pair[0])
 
 
 def _shrink(case: Case, touched: Mapping[int, set[Any]], damaged: set[Any], withheld: frozenset[int]) -> frozenset[int]:
+    def score(files: frozenset[int]) -> tuple[int, int]:
+        return _contradictions(case, touched, damaged, files), -_gain(case, damaged, files)
+
+    best = score(withheld)
     for file in sorted(withheld):
         less = withheld - {file}
-        if _gain(case, damaged, less) >= _gain(case, damaged, withheld):
-            withheld = less
+        now = score(less)
+        if now <= best:
+            best, withheld = now, less
     return withheld
 
 
@@ -336,10 +351,10 @@ def _gain(case: Case, damaged: Iterable[Any], without: frozenset[int]) -> int:
     return sum(_fits(case, key, without=without, late=False) is not None for key in damaged) if without else 0
 
 
-def _contradicted(case: Case, touched: Mapping[int, set[Any]], damaged: set[Any], without: frozenset[int]) -> bool:
-    """Whether the lake holds something that it would not hold had these files never been processed."""
+def _contradictions(case: Case, touched: Mapping[int, set[Any]], damaged: set[Any], without: frozenset[int]) -> int:
+    """How many keys the lake holds otherwise than it would had these files never been processed."""
     sound = {key for file in without for key in touched[file]} - damaged - set(case.found)
-    return any(_fits(case, key, without=without, late=False) is None for key in sound)
+    return sum(_fits(case, key, without=without, late=False) is None for key in sound)
 
 
 def _left_traces(case: Case, keys: Iterable[Any], file: int) -> bool:

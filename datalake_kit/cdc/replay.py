@@ -13,8 +13,9 @@ Pure: Arrow in, Arrow out; DuckDB in memory inside.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from functools import cached_property
 from typing import Any, Literal
 
 import duckdb
@@ -22,7 +23,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from datalake_kit.cdc.dms import ADDED, FILE, OP, POSITION, DmsFile, StagedTable, read_staged, sequences
+from datalake_kit.cdc.dms import ADDED, FILE, OP, POSITION, DmsFile, StagedTable, read_staged
 from datalake_kit.errors import ColumnNotFoundError, DataError, ParameterError, did_you_mean
 
 Mode = Literal["S", "H"]
@@ -34,8 +35,8 @@ class Expected:
 
     Attributes
     ----------
-    table : pyarrow.Table
-        The rows, with the columns of the source and the sequence column.
+    staged : StagedTable
+        The rows of the files.
     keys : tuple of str
         The columns that identify a record of the source.
     mode : str
@@ -48,18 +49,27 @@ class Expected:
         The positions of the rows of `table` among the staged rows.
     """
 
-    table: pa.Table
+    staged: StagedTable = field(repr=False)
     keys: tuple[str, ...]
     mode: Mode
-    sequence: str | None
-    runs: pd.DataFrame
-    untrusted: pd.DataFrame
-    positions: np.ndarray[Any, Any]
+    runs: pd.DataFrame = field(repr=False)
+    untrusted: pd.DataFrame = field(repr=False)
+    positions: np.ndarray[Any, Any] = field(repr=False)
+
+    @cached_property
+    def table(self) -> pa.Table:
+        """The rows, with the columns of the source and the sequence column."""
+        return self.staged.rows.select(self.staged.columns).take(pa.array(self.positions))
+
+    @property
+    def sequence(self) -> str | None:
+        """The column that orders changes."""
+        return self.staged.sequence
 
     @property
     def rows(self) -> int:
         """How many rows the table should hold."""
-        return int(self.table.num_rows)
+        return len(self.positions)
 
     @property
     def record_keys(self) -> tuple[str, ...]:
@@ -127,7 +137,7 @@ def replay(
     if not names:
         raise ParameterError("keys names no column. Name the columns that identify a record of the source.")
     if mode == "H" and staged.sequence is None:
-        raise DataError(f"Mode H needs the column that orders changes, and the files of {_label(staged)} have none.")
+        raise DataError(f"Mode H needs the column that orders changes, and the files of {staged.label} have none.")
     with duckdb.connect(":memory:") as connection:
         connection.register("staged_rows", _slim(staged, names))
         connection.execute(_ORDERED, {"until": _until(until)})
@@ -135,8 +145,7 @@ def replay(
         positions = np.asarray(connection.execute(_STATE[mode]).fetchnumpy()["i"])
         runs = _runs(connection, staged, mode)
         untrusted = _untrusted(connection, staged)
-    table = staged.rows.take(pa.array(positions)).select(staged.columns)
-    return Expected(table, names, mode, staged.sequence, runs, untrusted, positions)
+    return Expected(staged, names, mode, runs, untrusted, positions)
 
 
 # One row a staged row: i its position, k its key; n its place in the order of the changes of its key.
@@ -179,7 +188,7 @@ WITH told AS (
   SELECT *, lag(op) OVER by_key AS op_before, lag(seq) OVER by_key AS seq_before, lag(file) OVER by_key AS file_before
   FROM ordered WINDOW by_key AS (PARTITION BY k ORDER BY n)
 ), width AS (SELECT mode(length(seq)) AS usual FROM ordered WHERE op <> 'L' AND seq <> '')
-SELECT i, file, seq, unnest([x FOR x IN [
+SELECT k, file, seq, unnest([x FOR x IN [
   CASE WHEN op = 'L' AND op_before = 'L' THEN 'duplicate key in the full load' END,
   CASE WHEN op <> 'L' AND seq <> '' AND seq = seq_before AND op_before <> 'L' THEN 'change delivered twice' END,
   CASE WHEN op = 'U' AND op_before IS NULL THEN 'update of a key never seen' END,
@@ -200,16 +209,15 @@ def _slim(staged: StagedTable, names: Sequence[str]) -> pa.Table:
     rows = staged.rows
     parts = [rows.column(n).combine_chunks() for n in names]
     key = parts[0] if len(parts) == 1 else pa.StructArray.from_arrays(parts, [f"k{i}" for i in range(len(parts))])
-    empty = pa.array([""] * rows.num_rows, pa.string())
     return pa.table(
         {
             "i": pa.array(np.arange(rows.num_rows, dtype="int64")),
             "k": key,
-            "seq": sequences(rows.column(staged.sequence)) if staged.sequence else empty,
+            "seq": staged.sequences,
             "file": rows.column(FILE),
             "pos": rows.column(POSITION),
             "op": rows.column(OP),
-            "has_seq": pa.array([staged.sequence is not None] * rows.num_rows),
+            "has_seq": pa.repeat(pa.scalar(staged.sequence is not None), rows.num_rows),
         }
     )
 
@@ -219,14 +227,14 @@ def _refuse_null_keys(connection: duckdb.DuckDBPyConnection, staged: StagedTable
         nulls = staged.rows.column(name).null_count
         if nulls:
             raise DataError(
-                f"{nulls} staged rows of {_label(staged)} have NULL in the key column {name}. Repair the source."
+                f"{nulls} staged rows of {staged.label} have NULL in the key column {name}. Repair the source."
             )
 
 
 def _runs(connection: duckdb.DuckDBPyConnection, staged: StagedTable, mode: Mode) -> pd.DataFrame:
     counted = connection.execute(_RUNS[mode]).df().set_index("file")
     counted = counted.reindex(range(len(staged.files)), fill_value=0).astype("int64").reset_index(drop=True)
-    rows = np.bincount(staged.rows.column(FILE).to_numpy(), minlength=len(staged.files))
+    rows = np.bincount(staged.file_numbers, minlength=len(staged.files))
     counted.insert(0, "rows", rows.astype("int64"))
     counted.insert(0, "kind", [f.kind for f in staged.files])
     counted.insert(0, "file", [f.name for f in staged.files])
@@ -234,15 +242,13 @@ def _runs(connection: duckdb.DuckDBPyConnection, staged: StagedTable, mode: Mode
 
 
 def _untrusted(connection: duckdb.DuckDBPyConnection, staged: StagedTable) -> pd.DataFrame:
-    found = connection.execute(_UNTRUSTED).df()
-    keys = connection.execute("SELECT i, k FROM ordered").fetchall() if len(found) else []
-    by_position = {i: tuple(k.values()) if isinstance(k, dict) else k for i, k in keys}
+    found = connection.execute(_UNTRUSTED).fetchall()
     return pd.DataFrame(
         {
-            "kind": found["kind"].astype("str"),
-            "key": pd.Series([by_position[i] for i in found["i"]], dtype="object"),
-            "file": pd.Series([staged.files[f].name for f in found["file"]], dtype="str"),
-            "sequence": found["seq"].astype("str"),
+            "kind": pd.Series([kind for *_, kind in found], dtype="str"),
+            "key": pd.Series([tuple(k.values()) if isinstance(k, dict) else k for k, *_ in found], dtype="object"),
+            "file": pd.Series([staged.files[file].name for _, file, *_ in found], dtype="str"),
+            "sequence": pd.Series([sequence for _, _, sequence, _ in found], dtype="str"),
         }
     )
 
@@ -251,17 +257,13 @@ def _find(staged: StagedTable, key: str) -> str:
     same = [c for c in staged.columns if c == key] or [c for c in staged.columns if c.casefold() == key.casefold()]
     if len(same) != 1:
         raise ColumnNotFoundError(
-            f"The DMS files of {_label(staged)} have no key column {key!r}. {did_you_mean(key, staged.columns)}"
+            f"The DMS files of {staged.label} have no key column {key!r}. {did_you_mean(key, staged.columns)}"
         )
     return same[0]
 
 
 def _is_sequence(staged: StagedTable, key: str) -> bool:
     return staged.sequence is not None and key.casefold() == staged.sequence.casefold()
-
-
-def _label(staged: StagedTable) -> str:
-    return f"{staged.files[0].schema}.{staged.files[0].table}"
 
 
 def _until(until: str | datetime | date | None) -> str | None:

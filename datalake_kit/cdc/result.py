@@ -30,6 +30,7 @@ SUMMARY_TYPES = {
     "verdict": "str",
     "explanation": "str",
 }
+_SHORT = {k: k for k in ("missing", "extra", "changed")} | {"duplicate": "duplicates", "unverified": "unverified"}
 FINDING_COLUMNS = (
     "table",
     "hop",
@@ -107,6 +108,16 @@ class Validation:
     def not_compared(self) -> list[str]:
         """The tables that could not be compared."""
         return [str(t) for t in self.summary.loc[self.summary["verdict"] == NOT_COMPARED, "table"]]
+
+    @property
+    def differences(self) -> list[str]:
+        """What is wrong with each table that is not equal, in short: "taxi.table_3: 20 extra"."""
+        told = []
+        for row in self.summary[self.summary["verdict"] != EQUAL].to_dict(orient="records"):
+            counts = {kind: row[column] for kind, column in _SHORT.items()}
+            parts = [f"{n} {kind}" for kind, n in counts.items() if not pd.isna(n) and n]
+            told.append(f"{row['table']}: {', '.join(parts) or row['verdict']}")
+        return told
 
     @property
     def headline(self) -> str:

@@ -175,6 +175,11 @@ def open_snapshot(location: str | Path, *, as_of: datetime | date | str | None =
         A version or kind of table that is not read; a moment before the first commit or before what the cleaner kept.
     UnreadableFileError
         A file that the timeline names is missing or has another size.
+
+    Examples
+    --------
+    >>> open_snapshot("lake/taxi/table_1", as_of="2026-11-23T21:59:00").instant            # doctest: +SKIP
+    '20261123215858787'
     """
     snapshot = open_what_is_left(location, as_of=as_of)
     if snapshot.faults:
