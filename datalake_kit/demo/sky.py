@@ -58,7 +58,7 @@ ALPS_POINTS = (
     ("milan", "Milan", 45.46, 9.19), ("novara", "Novara", 45.45, 8.62), ("piacenza", "Piacenza", 45.05, 9.70),
     ("pvgis", "PVGIS typical year, 45 N 8 E", 45.00, 8.00), ("turin", "Turin", 45.07, 7.69),
 )  # fmt: skip
-YEAR_POINTS = ("milan", "ouarzazate", "seville", "turin", "upington", "uppsala")
+YEAR_POINTS = (*ALPS_POINTS, *(p for p in DISK_POINTS if p[0] in ("ouarzazate", "seville", "upington", "uppsala")))
 
 FLAG_BITS: dict[str, list[Any]] = {
     "masks": [1, 2, 4, 8],
@@ -138,7 +138,7 @@ def build_year(table_folder: Path, *, progress: Callable[[int], None] = lambda d
     """Write a year of days for a handful of points, as an extraction would have: made, not extracted, and said so."""
     from datalake_kit.demo import sky_year
 
-    points = pd.DataFrame([p for p in DISK_POINTS if p[0] in YEAR_POINTS], columns=_POINT_COLUMNS)
+    points = pd.DataFrame(YEAR_POINTS, columns=_POINT_COLUMNS)
     sky_year.build(
         table_folder, locate_points(points, _grid("disk")), sky=demo_sky(), progress=progress, flags=FLAG_BITS
     )
