@@ -13,7 +13,7 @@ from datalake_kit.errors import ColumnNotFoundError, DataError, did_you_mean
 from datalake_kit.jira.detect import CORE, SYSTEM
 from datalake_kit.jira.layout import CONSUMED, find_layout
 from datalake_kit.jira.names import ATTRIBUTE, Claims, FieldInfo, column_base, read_fields
-from datalake_kit.jira.plan import UNREADABLE, Field, Source, connect, count_keys, make_plan
+from datalake_kit.jira.plan import Field, Source, connect, count_keys, make_plan
 from datalake_kit.jira.unpack import Unpacked, run_plan
 
 Wanted = Iterable[str] | str | None
@@ -71,8 +71,8 @@ def unpack_fields(
         source = Source(connection, "SELECT * FROM _rows", table.num_rows)
         known = merge_names(read_fields(names), _document_records(table))
         others = [n for n in layout.others if n.casefold() not in CONSUMED or keep_objects]
-        present = {key: n for key, n in count_keys(source).items() if key != UNREADABLE}  # rows without fields
-        frame = to_frame(unpack(source, present, known, fields, keep_objects=keep_objects), known, others)
+        unpacked = unpack(source, count_keys(source), known, fields, keep_objects=keep_objects)
+        frame = to_frame(unpacked, known, others)
     beside: pd.DataFrame = (df.to_pandas() if isinstance(df, pa.Table) else df)[others]
     frame.index = index
     result: pd.DataFrame = pd.concat(

@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 
 from datalake_kit.errors import DataError, UnreadableFileError
 from datalake_kit.jira.layout import CONSUMED, Layout, find_layout
-from datalake_kit.jira.plan import UNREADABLE, Source, count_keys, literal, quote
+from datalake_kit.jira.plan import Source, count_keys, literal, quote
 
 _TIMES = (
     re.compile(r"(\d{4})-(\d\d)-(\d\d)[T_ ](\d\d)[-:_.]?(\d\d)[-:_.]?(\d\d)"),
@@ -91,37 +91,44 @@ class Newest:
 def choose(connection: duckdb.DuckDBPyConnection, files: list[LandedFile]) -> Newest:
     """Choose the newest version of each issue; the temporary tables it makes stay in the connection.
 
-    Rows of ids that come once are not compared. Whether their JSON is valid is seen when the keys are counted, and only
-    when one is not is each of them checked.
+    Of ids that come once only the first letter of the JSON is looked at. Whether it is valid is seen when the keys are
+    counted, which parses it; only when that fails is each row checked.
     """
     groups = _prepare(connection, files)
     others = _other_names(groups)
     query = _union(groups, lambda group: _newest_rows(group, others))
     connection.execute(f"{_MAKE} _rows AS {_union(groups, _ids)}")
     connection.execute(f"{_MAKE} _again AS SELECT id, true AS again FROM _rows GROUP BY id HAVING count(*) > 1")
-    for check_all in (False, True):
-        connection.execute(f"{_MAKE} _checked AS {_union(groups, lambda group: _check(group, check_all))}")  # noqa: B023
-        connection.execute(f"{_MAKE} _newest AS {_NEWEST}")
-        rows, used, undated = connection.sql(_COUNTS).fetchall()[0]
-        source = Source(connection, query, used, others)
-        present = count_keys(source)
-        if UNREADABLE not in present:
-            break
-    return Newest(source, groups, connection.sql(_REJECTS).to_arrow_table(), present, rows, undated)
+    try:
+        present = _choose(connection, groups, query, check_all=False)
+    except duckdb.InvalidInputException:  # malformed JSON
+        present = _choose(connection, groups, query, check_all=True)
+    rows, used, undated = connection.sql(_COUNTS).fetchall()[0]
+    rejects = connection.sql(_REJECTS).to_arrow_table()
+    return Newest(Source(connection, query, used, others), groups, rejects, present, rows, undated)
+
+
+def _choose(
+    connection: duckdb.DuckDBPyConnection, groups: list[Group], query: str, *, check_all: bool
+) -> dict[str, int]:
+    """Make `_checked` and `_newest`, and count the keys of what was chosen."""
+    connection.execute(f"{_MAKE} _checked AS {_union(groups, lambda group: _check(group, check_all=check_all))}")
+    connection.execute(f"{_MAKE} _newest AS {_NEWEST}")
+    return count_keys(Source(connection, query, 0))
 
 
 _MAKE = "CREATE OR REPLACE TEMP TABLE"
 _NEWEST = """
-    SELECT path, row, row_number() OVER (ORDER BY rank, row) - 1 AS position FROM (
-        SELECT rank, row FROM _rows LEFT JOIN _again USING (id) LEFT JOIN _checked USING (rank, row)
-        WHERE _again.again IS NULL AND _rows.id IS NOT NULL AND reason IS NULL
-        UNION ALL
-        SELECT rank, row FROM _checked WHERE reason IS NULL AND again
-        QUALIFY row_number() OVER (PARTITION BY id ORDER BY instant DESC NULLS LAST, rank DESC, row DESC) = 1
+    SELECT path, row, row_number() OVER (ORDER BY rank, row) - 1 AS position
+    FROM (
+        SELECT rank, row FROM _checked WHERE reason IS NULL
+        QUALIFY NOT again OR row_number() OVER (
+            PARTITION BY again, id ORDER BY instant DESC NULLS LAST, rank DESC, row DESC
+        ) = 1
     ) JOIN _files USING (rank)
 """
 _COUNTS = """
-    SELECT (SELECT count(*) FROM _rows), (SELECT count(*) FROM _newest),
+    SELECT (SELECT count(*) FROM _checked), (SELECT count(*) FROM _newest),
            (SELECT count(*) FROM _checked WHERE reason IS NULL AND again AND instant IS NULL)
 """
 _REJECTS = """
@@ -161,27 +168,31 @@ def _ids(group: Group) -> str:
     return f"SELECT rank, file_row_number AS row, {_ID} AS id FROM {read(group)} JOIN _files ON path = _path"
 
 
-def _check(group: Group, check_all: bool) -> str:
-    """Why a row cannot be used, if so, and the instant of `updated`: of ids that come again, or of all, or without id.
+def _check(group: Group, *, check_all: bool) -> str:
+    """Why a row cannot be used, if so, and the instant of `updated` where the id comes again.
 
-    A text from which `updated` can be taken is valid JSON: only the others are parsed once more.
+    A text from which `updated` can be taken is valid JSON: only the others are parsed for that.
     """
     key = _others(group).get("key", ("", "CAST(NULL AS VARCHAR)"))[1]
     rows = f"""
         SELECT _path, file_row_number AS row, {_ID} AS id, {key} AS key, {group[0].layout.fields_sql} AS _fields
         FROM {read(group)}
     """
+    doubtful = "updated IS NULL" if check_all else "again AND updated IS NULL"
     return f"""
-        SELECT rank, row, id, key, again, TRY_CAST(updated AS TIMESTAMPTZ) AS instant,
-               CASE WHEN id IS NULL THEN 'no id'
-                    WHEN _fields IS NULL THEN 'no fields'
-                    WHEN updated IS NULL AND NOT json_valid(_fields) THEN 'fields is not valid JSON'
-                    WHEN NOT starts_with(ltrim(_fields), '{{') THEN 'fields is no JSON object' END AS reason
+        SELECT rank, row, id, CASE WHEN reason IS NOT NULL THEN key END AS key, reason, again,
+               TRY_CAST(updated AS TIMESTAMPTZ) AS instant
         FROM (
-            SELECT rank, row, id, key, _fields, coalesce(again, false) AS again,
-                   TRY(json_extract_string(_fields, '$.updated')) AS updated
-            FROM ({rows}) JOIN _files ON path = _path LEFT JOIN _again USING (id)
-            WHERE again OR id IS NULL OR {check_all}
+            SELECT *,
+                   CASE WHEN id IS NULL THEN 'no id'
+                        WHEN _fields IS NULL THEN 'no fields'
+                        WHEN {doubtful} AND NOT json_valid(_fields) THEN 'fields is not valid JSON'
+                        WHEN NOT starts_with(ltrim(_fields), '{{') THEN 'fields is no JSON object' END AS reason
+            FROM (
+                SELECT rank, row, id, key, _fields, coalesce(again, false) AS again,
+                       CASE WHEN again THEN TRY(json_extract_string(_fields, '$.updated')) END AS updated
+                FROM ({rows}) JOIN _files ON path = _path LEFT JOIN _again USING (id)
+            )
         )
     """
 

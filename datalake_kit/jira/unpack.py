@@ -18,6 +18,7 @@ from datalake_kit.jira.cast import TYPES, cast_column
 from datalake_kit.jira.detect import looks_numeric
 from datalake_kit.jira.plan import SAMPLE, Field, Source, batches, literal, pointer, transformed, value_of
 
+ROWS_A_BATCH = 50_000  # one batch of all rows would be held twice while it grows
 FIELDS_A_PASS = 2000  # more at once would make a struct that takes long to plan
 
 
@@ -37,10 +38,10 @@ def run_plan(source: Source, plan: dict[str, Field]) -> Unpacked:
     others = pa.table({})
     for number, keys in enumerate(batches(plan, FIELDS_A_PASS) if plan else [[]]):
         batch = {key: plan[key] for key in keys}
-        table = _pass(source, batch, with_others=number == 0)
+        result = _pass(source, batch, with_others=number == 0)
         if number == 0:
-            others = pa.table({name: table[f"_x{n}"] for n, name in enumerate(source.others)})
-        typed = {key: _typed(table, n, field) for n, (key, field) in enumerate(batch.items())}
+            others = pa.table({name: result.ordered(result.pop(f"_x{n}")) for n, name in enumerate(source.others)})
+        typed = {key: _typed(result, n, field) for n, (key, field) in enumerate(batch.items())}
         typed |= _put_right(source, {key: batch[key] for key, found in typed.items() if found is None})
         for key, found in typed.items():
             if found is not None:
@@ -48,7 +49,26 @@ def run_plan(source: Source, plan: dict[str, Field]) -> Unpacked:
     return Unpacked({key: columns[key] for key in plan}, {key: final[key] for key in plan}, others)
 
 
-def _pass(source: Source, batch: dict[str, Field], *, with_others: bool) -> pa.Table:
+class _Result:
+    """The columns of a pass, each given out once: what is done with is not held.
+
+    DuckDB gives rows as its threads are ready with them; `ordered` puts them in the order of their positions.
+    """
+
+    def __init__(self, table: pa.Table) -> None:
+        self._columns = dict(zip(table.column_names, table.columns, strict=True))
+        position = self.pop("_position").to_numpy()
+        in_order = bool((position[1:] >= position[:-1]).all())
+        self._order = None if in_order else pc.sort_indices(pa.array(position))
+
+    def pop(self, name: str) -> pa.ChunkedArray:
+        return self._columns.pop(name)
+
+    def ordered(self, column: pa.ChunkedArray) -> pa.ChunkedArray:
+        return column if self._order is None else column.take(self._order)
+
+
+def _pass(source: Source, batch: dict[str, Field], *, with_others: bool) -> _Result:
     """Run the query in three steps: parse each document, shape each value, make the columns of each rule."""
     others = ["_position", *(f"_x{n}" for n in range(len(source.others) if with_others else 0))]
     shapes = {key: "JSON" if field.sliced else field.rule.shape for key, field in batch.items()}
@@ -56,14 +76,8 @@ def _pass(source: Source, batch: dict[str, Field], *, with_others: bool) -> pa.T
     made = [e for n, field in enumerate(batch.values()) for e in _made(n, field)]
     parsed = transformed(source, shapes, "".join(f", {name}" for name in others))
     middle = f"SELECT {', '.join([*others, *shaped])} FROM ({parsed})"
-    return _in_order(source.connection.sql(f"SELECT {', '.join([*others, *made])} FROM ({middle})").to_arrow_table())
-
-
-def _in_order(table: pa.Table) -> pa.Table:
-    """Rows by position: DuckDB keeps the order of what it reads, and that is not left to trust."""
-    position = table["_position"].to_numpy()
-    in_order = bool((position[1:] >= position[:-1]).all())
-    return table if in_order else table.take(pc.sort_indices(table["_position"]))
+    result = source.connection.sql(f"SELECT {', '.join([*others, *made])} FROM ({middle})")
+    return _Result(result.to_arrow_table(ROWS_A_BATCH))
 
 
 def _shaped(value: str, number: int, field: Field) -> list[str]:
@@ -114,18 +128,19 @@ def _odd(number: int, field: Field, made: list[str]) -> str:
 Found = tuple[list[pa.ChunkedArray], Field]
 
 
-def _typed(table: pa.Table, number: int, field: Field) -> Found | None:
+def _typed(result: _Result, number: int, field: Field) -> Found | None:
     """The columns of one field with their types; None when the plan does not fit."""
+    names = [f"_c{number}_{n}" for n in range(1 if field.in_python else len(field.outputs))]
+    texts = [result.pop(name) for name in names]
     if field.in_python:
-        return _by_value(table[f"_c{number}_0"], field)
-    if not field.rule.scalar and pc.any(table[f"_o{number}"]).as_py():
+        return _by_value(result.ordered(texts[0]), field)
+    if not field.rule.scalar and pc.any(result.pop(f"_o{number}")).as_py():
         return None
-    made = [cast_column(table[f"_c{number}_{n}"], output.type) for n, output in enumerate(field.outputs)]
-    whole = [column for column in made if column is not None]
-    if len(whole) == len(made):
-        return whole, field
+    made = [cast_column(text, output.type) for text, output in zip(texts, field.outputs, strict=True)]
+    if all(column is not None for column in made):
+        return [result.ordered(column) for column in made], field
     if field.rule.scalar:  # not all values have the type: the text is what there is
-        return [table[f"_c{number}_0"].cast(TYPES["text"])], replace(field, rule=rules.TEXT)
+        return [result.ordered(texts[0].cast(TYPES["text"]))], replace(field, rule=rules.TEXT)
     return None
 
 
@@ -168,8 +183,10 @@ def _put_right(source: Source, misfits: dict[str, Field]) -> dict[str, Found | N
     if not misfits:
         return {}
     again = {key: replace(field, by_value=True) for key, field in misfits.items()}
-    table = _pass(source, again, with_others=False)
-    return {key: _by_value(table[f"_c{n}_0"], field) for n, (key, field) in enumerate(again.items())}
+    result = _pass(source, again, with_others=False)
+    return {
+        key: _by_value(result.ordered(result.pop(f"_c{n}_0")), field) for n, (key, field) in enumerate(again.items())
+    }
 
 
 def _decide_number(source: Source, found: Found) -> Found:
