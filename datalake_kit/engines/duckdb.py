@@ -32,6 +32,7 @@ from datalake_kit.errors import (
     SqlError,
     TableNotFoundError,
     UnreadableFileError,
+    UnsupportedSqlError,
     WriteRefusedError,
     did_you_mean,
 )
@@ -320,6 +321,9 @@ def _text(value: str) -> str:
 def _explained(error: BaseException, statement: str, tables: Sequence[FolderTable]) -> Exception:
     """Turn DuckDB's error into one of ours that names the file, the column or the parameter."""
     message = str(error).split("\n\nLINE ")[0].strip()
+    if athena_dialect.REFUSED_WHILE_RUNNING in message:
+        reason = message.split(athena_dialect.REFUSED_WHILE_RUNNING, 1)[1]
+        return UnsupportedSqlError(f"The local engine would answer otherwise than Athena: {reason}.")
     for table in tables:
         for file in table.files:
             if str(file) in message:

@@ -41,7 +41,7 @@ def test_its_tables(demo_lake: Path) -> None:
 
 def test_its_satellite_files(demo_lake: Path) -> None:
     files = sorted((demo_lake / "_raw" / "satellite").rglob("*.nc"))
-    assert len(files) > 2_900
+    assert len(files) > 2_800
     assert not list(demo_lake.rglob("._writing-*"))
 
 

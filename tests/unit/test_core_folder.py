@@ -288,6 +288,13 @@ def test_several_threads_share_a_lake(lake: Lake, tmp_path: Path) -> None:
     assert sorted(found) == [2] * 40 + [1000] * 40
 
 
+def test_what_shows_only_in_the_values_is_refused_as_untranslatable(lake: Lake) -> None:
+    text = "SELECT json_format(json_parse(x)) AS j FROM (VALUES :json) AS t(x)"
+    assert lake.sql(text, json='{"a":1}')["j"].tolist() == ['{"a":1}']
+    with pytest.raises(errors.UnsupportedSqlError, match="json_format of a number with a fraction"):
+        lake.sql(text, json='{"a":1.50}')
+
+
 def test_a_closed_lake_says_so(lake: Lake) -> None:
     with lake:
         pass
