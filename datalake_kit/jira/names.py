@@ -207,6 +207,10 @@ def names(frame: pd.DataFrame) -> pd.DataFrame:
     ------
     DataError
         The frame does not carry a mapping.
+
+    Examples
+    --------
+    >>> names(issues.frame())[["column", "name"]]         # doctest: +SKIP
     """
     records = frame.attrs.get(ATTRIBUTE)
     if records is None:
@@ -229,10 +233,19 @@ def rename(frame: pd.DataFrame, to: str = "names") -> pd.DataFrame:
         `"names"`: business names (`Reviewer`, `Reviewer: account id`); two fields of one name get their ids.
         `"fields"`: ids (`customfield_10064`, `customfield_10064.account_id`). `"columns"`: the names it came with.
 
+    Returns
+    -------
+    DataFrame
+        The same rows; columns that are no field's keep their names.
+
     Raises
     ------
     DataError
         The frame carries no mapping, or `to` is none of the three.
+
+    Examples
+    --------
+    >>> rename(issues.frame()).to_excel("issues.xlsx")    # doctest: +SKIP
     """
     labels = _labels(names(frame))
     if to not in labels:
