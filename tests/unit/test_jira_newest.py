@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from datalake_kit import jira
 from datalake_kit.errors import DataError, UnreadableFileError
 from datalake_kit.jira.newest import file_time
+from datalake_kit.jira.unpack import _Result
 
 START = datetime(2026, 3, 1, 2, 0, 7, tzinfo=UTC)
 
@@ -399,3 +400,9 @@ def test_rows_stay_with_their_issue(many: Path) -> None:
     plain = frame[frame["summary"] != "rare"]
     assert (plain["summary"] == "s" + plain["id"]).all()
     assert frame["id"].astype(int).is_monotonic_increasing
+
+
+def test_rows_that_come_out_of_order_are_put_in_order() -> None:
+    """DuckDB gives rows as its threads are ready; all columns follow the position."""
+    result = _Result(pa.table({"_position": [3, 0, 2, 1], "a": ["d", "a", "c", "b"]}))
+    assert result.ordered(result.pop("a")).to_pylist() == ["a", "b", "c", "d"]
