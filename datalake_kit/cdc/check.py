@@ -28,7 +28,8 @@ from datalake_kit.cdc.compare import (
     version_counts,
 )
 from datalake_kit.cdc.dms import FILE, OP, POSITION, DmsFile, StagedTable, read_staged
-from datalake_kit.cdc.explain import Case, Explanation, Version, explain
+from datalake_kit.cdc.explain import Case, Explanation, explain
+from datalake_kit.cdc.pipeline import Version
 from datalake_kit.cdc.replay import Expected, Mode, replay
 from datalake_kit.cdc.result import BY_FILE_TYPES, DIFFERENT, EQUAL, NOT_COMPARED
 

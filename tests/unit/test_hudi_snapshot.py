@@ -214,7 +214,9 @@ def test_a_commit_that_cannot_be_decoded_is_named(table: Path, content: bytes) -
     snapshot = open_snapshot(table)
     last = next(c for c in snapshot.timeline.commits if c.requested == snapshot.instant)
     last.instant.file.write_bytes(content)
-    with pytest.raises(HudiError, match="is empty" if not content else "cannot be decoded|lacks what a commit has") as caught:
+    with pytest.raises(
+        HudiError, match="is empty" if not content else "cannot be decoded|lacks what a commit has"
+    ) as caught:
         open_snapshot(table)
     assert str(last.instant.file) in str(caught.value)
 
@@ -304,3 +306,19 @@ def test_no_table(tmp_path: Path) -> None:
         open_snapshot(tmp_path)
     with pytest.raises(DataError, match="s3://"):
         open_snapshot("s3://bucket/table")
+
+
+@pytest.mark.parametrize(
+    "name", ["tables/v6_table_10_mor", "tables/v8_table_2_mor_uncompacted", "tables/v8_table_3_mor"]
+)
+def test_log_files_of_commits_that_are_no_longer_known_are_merged_in_order(name: str, tmp_path: Path) -> None:
+    table = shutil.copytree(odp_table(name), tmp_path / "table")
+    timeline = open_snapshot(table).timeline
+    for commit in timeline.commits[: len(timeline.commits) // 2 + 1]:
+        for file in commit.instant.file.parent.glob(f"{commit.requested}*"):
+            file.unlink()
+    snapshot = open_snapshot(table)
+    assert any(f.bytes is None for s in snapshot.slices for f in s.logs)
+    for one in snapshot.slices:
+        assert list(one.logs) == sorted(one.logs, key=lambda log: (log.named_instant, *log.order))
+    assert digest(read_snapshot(snapshot)) == TRUTH[f"{name}.zip"]["md5"]
