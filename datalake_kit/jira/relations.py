@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
 
 from datalake_kit.errors import ColumnNotFoundError, DataError
 from datalake_kit.jira.names import ATTRIBUTE
@@ -52,12 +53,18 @@ def parents(df: pd.DataFrame, epic_link: str | None = None) -> pd.DataFrame:
     """
     _check(df, epic_link)
     family = _Family.of(df, epic_link or _epic_link_column(df))
-    rows = [family.describe(n) for n in range(len(df))]
-    found = pd.DataFrame.from_records(rows, columns=_COLUMNS, index=df.index)
-    return found.astype({name: "str" for name in _COLUMNS if name not in ("depth", "cycle")} | {"depth": "int64"})
+    rows = [dict(zip(_SCHEMA.names, family.describe(n), strict=True)) for n in range(len(df))]
+    found: pd.DataFrame = pa.Table.from_pylist(rows, schema=_SCHEMA).to_pandas()
+    return found.set_axis(df.index)
 
 
-_COLUMNS = ["id", "key", "parent_id", "parent_key", "parent_from", "depth", "chain", "epic_key", "missing", "cycle"]
+_OTHER_TYPES = {"depth": pa.int64(), "cycle": pa.bool_()}
+_SCHEMA = pa.schema(
+    (name, _OTHER_TYPES.get(name, pa.string()))
+    for name in (
+        "id", "key", "parent_id", "parent_key", "parent_from", "depth", "chain", "epic_key", "missing", "cycle",
+    )
+)  # fmt: skip
 
 
 def _check(df: pd.DataFrame, epic_link: str | None) -> None:
