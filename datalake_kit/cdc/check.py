@@ -270,7 +270,15 @@ def _case(
         historical=expected.mode == "H",
         partition_names=partitions,
         faults=side.faults(),
+        known_files=_known_files(staged, rows),
     )
+
+
+def _known_files(staged: StagedTable, rows: np.ndarray[Any, Any]) -> frozenset[int]:
+    """The files of which every row is among some rows."""
+    there = np.bincount(staged.file_numbers, minlength=len(staged.files))
+    picked = np.bincount(staged.file_numbers[rows], minlength=len(staged.files))
+    return frozenset(np.flatnonzero(there == picked).tolist())
 
 
 def _versions_of(

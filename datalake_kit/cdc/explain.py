@@ -55,6 +55,7 @@ class Case:
     historical: bool = False
     partition_names: Sequence[str] = ()
     faults: Sequence[Fault] = ()
+    known_files: Collection[int] | None = None  # files of which every row is among the versions; None: all
     found: dict[Any, Explanation] = field(default_factory=dict)
     tried: dict[Any, Pipeline | None] = field(default_factory=dict)
 
@@ -235,10 +236,12 @@ def _withheld(case: Case) -> frozenset[int]:
 
 
 def _keys_by_file(case: Case) -> dict[int, set[Any]]:
+    """The keys of each file that may be blamed: one of which every row is known, so that nothing speaks against it."""
     touched: dict[int, set[Any]] = {}
     for key, versions in case.versions.items():
         for version in versions:
-            touched.setdefault(version.file, set()).add(key)
+            if case.known_files is None or version.file in case.known_files:
+                touched.setdefault(version.file, set()).add(key)
     return touched
 
 

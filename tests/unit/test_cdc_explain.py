@@ -113,6 +113,14 @@ def test_a_file_whose_other_rows_arrived_is_not_blamed() -> None:
     assert reasons[1].text == "unexplained"
 
 
+def test_a_full_load_with_rows_in_the_lake_is_not_blamed_with_others() -> None:
+    load: list[Row] = [("L", 1, 1, 0, ""), ("L", 3, 1, 1, "")]
+    last: list[Row] = [("I", 1, 1, 4, "103"), ("D", 2, 1, 5, "104")]
+    world = _world(load, [("D", 1, 1, 2, "101")], [("I", 2, 1, 3, "102")], last)
+    _, reasons = differ(world, [(3, 1, 1, "")])
+    assert reasons[1].file == f"{file(2).name}, {file(3).name}"
+
+
 def test_the_newest_file_may_be_lag() -> None:
     world = _world([("L", 1, 1, 0, "")], [("U", 1, 1, 1, "101")])
     _, reasons = differ(world, [(1, 1, 0, "")])
