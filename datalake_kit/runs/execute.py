@@ -6,7 +6,8 @@ import base64
 import json
 import os
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -166,18 +167,18 @@ def _papermill(source: Path, executed: Path, parameters: dict[str, Any]) -> tupl
         from papermill.exceptions import PapermillExecutionError
     except ImportError:
         raise MissingPackageError("Running notebooks needs papermill: pip install 'datalake_kit[notebooks]'.") from None
-    os.environ.setdefault("JUPYTER_PREFER_ENV_PATH", "1")  # the kernel of this Python, not one of the user's folder
     try:
-        papermill.execute_notebook(
-            str(source),
-            str(executed),
-            parameters=parameters,
-            kernel_name="python3",
-            progress_bar=False,
-            log_output=False,
-            cwd=str(Path.cwd()),
-            extra_arguments=["--log-level=50"],  # the kernel's own warnings are not the reader's affair
-        )
+        with _kernel_environment():
+            papermill.execute_notebook(
+                str(source),
+                str(executed),
+                parameters=parameters,
+                kernel_name="python3",
+                progress_bar=False,
+                log_output=False,
+                cwd=str(Path.cwd()),
+                extra_arguments=["--log-level=50"],  # the kernel's own warnings are not the reader's affair
+            )
     except PapermillExecutionError as error:
         return (FAILED, "") if error.ename == "CheckFailedError" else (ERROR, f"{error.ename}: {error.evalue}")
     except Exception as error:  # a dead kernel, a missing kernel, a full disk: papermill has no common base
@@ -185,6 +186,21 @@ def _papermill(source: Path, executed: Path, parameters: dict[str, Any]) -> tupl
             raise NotebookError(f"{source.stem} could not be run: {error}") from error
         return ERROR, f"{type(error).__name__}: {error}"
     return PASSED, ""
+
+
+@contextmanager
+def _kernel_environment() -> Iterator[None]:
+    """Start kernels of this Python, not one of the user's folder, and with pictures in the page.
+
+    A MPLBACKEND of the caller (Agg on a build machine) would keep every picture out of the notebook.
+    """
+    backend = os.environ.pop("MPLBACKEND", None)
+    os.environ.setdefault("JUPYTER_PREFER_ENV_PATH", "1")
+    try:
+        yield
+    finally:
+        if backend is not None:
+            os.environ["MPLBACKEND"] = backend
 
 
 def _outputs(notebook: Any, tag: str | None = None) -> Iterable[Any]:
