@@ -45,7 +45,7 @@ clean: ## remove .venv, the demo and what builds leave
 
 $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
-	  echo "datalake_kit needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version 2>&1 || echo missing). Name another one: make PYTHON=python3.12 ..."; exit 2; }
+	  echo "datalake_kit needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version 2>/dev/null || echo missing). Name another one: make PYTHON=python3.12 ..."; exit 2; }
 	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { \
 	  echo "$(PYTHON) lacks the venv module. Install it (Debian, Ubuntu: apt install python3-venv) and run make again."; exit 2; }
 	@echo "Installing into $(VENV) ..."

@@ -6,10 +6,11 @@ Exit codes: 0 fine, 1 a check of the data failed, 2 it could not be done.
 from __future__ import annotations
 
 import json
+import re
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -54,8 +55,10 @@ def _exit_codes() -> Iterator[None]:
     except BrokenPipeError:
         sys.stderr.close()  # the reader has gone; nothing is left to say
         raise typer.Exit(0) from None
-    except OSError as error:
-        _fail(error, 2)
+    except typer.Exit:
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever else goes wrong is "could not", never "a check failed"
+        _fail(f"{type(error).__name__}: {error}", 2)
 
 
 def _fail(what: object, code: int) -> None:
@@ -64,7 +67,14 @@ def _fail(what: object, code: int) -> None:
 
 
 def _print_json(value: Any) -> None:
-    typer.echo(json.dumps(value, indent=1, default=str, ensure_ascii=False))
+    typer.echo(json.dumps(value, indent=1, default=_as_text, ensure_ascii=False))
+
+
+def _as_text(value: Any) -> str:
+    """Dates and times in ISO 8601, bytes as hex digits, decimals and all else as their text: no digit is lost."""
+    if hasattr(value, "isoformat"):
+        return str(value.isoformat())
+    return value.hex() if isinstance(value, bytes) else str(value)
 
 
 @app.command()
@@ -170,25 +180,36 @@ def sql(
     """Run one statement in Athena's dialect and print its rows."""
     with _exit_codes():
         from datalake_kit.lake import connect
-        from datalake_kit.sql import bind_query, load_query, query_names
+        from datalake_kit.sql import bind_query, load_query
+        from datalake_kit.tables import to_pandas
 
-        statement = sys.stdin.read() if text == "-" else text
+        statement = sys.stdin.read() if text == "-" else text.strip()
         with connect(lake) as opened:
-            if statement in query_names():
+            if re.fullmatch(r"[\w-]+(/[\w-]+)+", statement):
                 query = load_query(statement)
                 kinds = {p.name: p.type for p in query.parameters}
                 statement, values = bind_query(query, {k: _typed(k, v, kinds.get(k)) for k, v in _pairs(param)})
             else:
                 values = {k: _typed(k, v, None) for k, v in _pairs(param)}
-            frame = opened.sql(statement, params=values, allow_write=allow_write)
+            found = opened.arrow(statement, params=values, allow_write=allow_write)
         if as_json:
-            typer.echo(frame.to_json(orient="records", date_format="iso", force_ascii=False, indent=1))
+            _print_json(found.to_pylist())
         elif as_csv:
-            typer.echo(frame.to_csv(index=False), nl=False)
+            typer.echo(_csv(found), nl=False)
         else:
-            typer.echo(frame.head(rows).to_string(index=False))
-            if len(frame) > rows:
-                typer.echo(f"... {len(frame) - rows} more rows (--rows, --csv or --json)")
+            typer.echo(to_pandas(found.slice(0, rows)).to_string(index=False))
+            if found.num_rows > rows:
+                typer.echo(f"... {found.num_rows - rows} more rows (--rows, --csv or --json)")
+
+
+def _csv(table: Any) -> str:
+    """Write CSV that keeps NULL (nothing) apart from '' (two quotes)."""
+    import pyarrow as pa
+    import pyarrow.csv
+
+    sink = pa.BufferOutputStream()
+    pyarrow.csv.write_csv(table, sink, pyarrow.csv.WriteOptions(quoting_style="needed"))
+    return str(sink.getvalue().to_pybytes(), "utf-8")
 
 
 def _pairs(given: list[str] | None) -> list[tuple[str, str]]:
@@ -209,15 +230,13 @@ def _typed(name: str, text: str, kind: str | None) -> Any:
 
     if kind in ("text", "identifier"):
         return text
-    try:
-        return json.loads(text)
-    except ValueError:
-        pass
-    for reader in (dt.date.fromisoformat, dt.datetime.fromisoformat):
-        try:
+    if kind not in ("date", "timestamp") and text not in ("NaN", "Infinity", "-Infinity"):
+        with suppress(ValueError):
+            return json.loads(text)
+    readers: list[Callable[[str], Any]] = [dt.date.fromisoformat, dt.datetime.fromisoformat]
+    for reader in readers[kind == "timestamp" :]:
+        with suppress(ValueError):
             return reader(text)
-        except ValueError:
-            continue
     if kind is not None:
         raise ParameterError(f"{name} must be {kind}, not {text!r}.")
     return text

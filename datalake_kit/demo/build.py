@@ -81,7 +81,8 @@ def _claim(root: Path) -> None:
     """Take the folder as ours, or refuse it untouched."""
     if root.exists() and not root.is_dir():
         raise ConfigError(f"The demo lake is a folder, this is a file: {root}. Give another path.")
-    if root.is_dir() and any(root.iterdir()) and not (root / MARKER).is_file():
+    others = [p for p in root.iterdir() if not p.name.startswith(TEMPORARY_PREFIX)] if root.is_dir() else []
+    if others and not (root / MARKER).is_file():
         raise ConfigError(
             f"{root} holds something else than a demo lake, so nothing in it was touched. Give a new or empty folder."
         )

@@ -99,6 +99,8 @@ class AthenaEngine:
             raise TableNotFoundError(
                 f"No table {name.table!r} in database {name.database!r}. {did_you_mean(name.table, known)}"
             ) from None
+        except _aws_errors() as error:
+            raise EngineError(f"The Glue catalog refused: {error}") from error
         return _table_info(name.database.lower(), found["Table"])
 
     def files(self, name: TableName) -> list[Path]:
@@ -157,11 +159,9 @@ class AthenaEngine:
         return {} if own else {"CatalogId": self.settings.catalog}
 
     def _asked(self, pages: Any) -> Iterator[Any]:
-        from botocore.exceptions import BotoCoreError, ClientError
-
         try:
             yield from pages
-        except (BotoCoreError, ClientError) as error:
+        except _aws_errors() as error:
             raise EngineError(f"The Glue catalog refused: {error}") from error
 
     def _connect(self) -> Any:
@@ -180,6 +180,12 @@ class AthenaEngine:
                 **more,
             )
         return self._connection
+
+
+def _aws_errors() -> tuple[type[Exception], ...]:
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    return BotoCoreError, ClientError
 
 
 def _schema(description: list[Any]) -> pa.Schema:

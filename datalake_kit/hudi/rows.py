@@ -14,8 +14,8 @@ from datalake_kit.hudi.commits import Commit, Timeline, load_timeline
 from datalake_kit.hudi.instants import to_datetime
 from datalake_kit.hudi.slices import parse_base_name
 from datalake_kit.hudi.snapshot import META_COLUMNS, Snapshot, as_schema, open_snapshot, read_base_file
-from datalake_kit.lake import to_pandas
 from datalake_kit.sql import split_name
+from datalake_kit.tables import to_pandas
 
 if TYPE_CHECKING:
     from datalake_kit.lake import Lake, Table

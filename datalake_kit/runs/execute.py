@@ -141,11 +141,13 @@ def _run(source: Path, folder: Path, parameters: dict[str, Any]) -> RunResult:
     verdict = _verdict(notebook)
     if status == PASSED and verdict is None:
         status, problem = ERROR, "the notebook came to its end without a verdict (dk.conclude)."
+    elif status == PASSED and verdict is not None and not verdict["passed"]:
+        status, problem = FAILED, verdict["sentence"]  # somebody caught the error; the verdict stands
     result = RunResult(
         name=source.stem,
         title=_title(notebook, source.stem),
         status=status,
-        sentence=(verdict or {}).get("sentence", "") if status != ERROR else problem,
+        sentence=problem if status != PASSED or verdict is None else verdict["sentence"],
         seconds=round(seconds, 1),
         folder=folder,
         notebook=executed,
@@ -180,7 +182,8 @@ def _papermill(source: Path, executed: Path, parameters: dict[str, Any]) -> tupl
                 extra_arguments=["--log-level=50"],  # the kernel's own warnings are not the reader's affair
             )
     except PapermillExecutionError as error:
-        return (FAILED, "") if error.ename == "CheckFailedError" else (ERROR, f"{error.ename}: {error.evalue}")
+        failed = error.ename == "CheckFailedError"
+        return (FAILED, str(error.evalue)) if failed else (ERROR, f"{error.ename}: {error.evalue}")
     except Exception as error:  # a dead kernel, a missing kernel, a full disk: papermill has no common base
         if not executed.exists():
             raise NotebookError(f"{source.stem} could not be run: {error}") from error

@@ -60,7 +60,10 @@ article p { margin: 0 0 .9rem; overflow-wrap: anywhere; } article img { width: 1
 .passed { color: var(--pass); } .failed { color: var(--fail); } .error { color: var(--warn); }
 .meta { color: var(--quiet); font-size: .9rem; }
 .scroll { overflow-x: auto; } section { margin-top: 2rem; }
-@media (max-width: 760px) { article { grid-template-columns: minmax(0, 1fr); padding: 1rem; gap: 1rem; } }
+/* On a phone a picture keeps the width at which its text can be read, and is moved sideways. */
+@media (max-width: 760px) {
+  article { grid-template-columns: minmax(0, 1fr); padding: 1rem; gap: 1rem; } article img { min-width: 40rem; }
+}
 """
 
 _SIGNS = {"passed": "✓ passed", "failed": "✗ failed", "error": "! could not run"}
@@ -129,7 +132,7 @@ def _card(result: RunResult, base: Path) -> str:
         f"<article><div><span class='verdict {result.status}'>{_SIGNS[result.status]}</span>"
         f"<h2>{html.escape(result.title)}</h2><p>{html.escape(result.sentence)}</p>"
         f"<p class='meta'>{result.seconds:.0f} s · <a href='{link}'>Open the page</a></p></div>"
-        f"<div>{picture}</div></article>\n"
+        f"<div class='scroll'>{picture}</div></article>\n"
     )
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from datalake_kit.errors import NotebookError, NotFoundError, ParameterError, did_you_mean
+from datalake_kit.errors import MissingPackageError, NotebookError, NotFoundError, ParameterError, did_you_mean
 
 TAG = "parameters"
 _TYPES: dict[str, tuple[type, ...]] = {
@@ -77,8 +77,10 @@ def find_notebook(name_or_path: str | Path) -> Path:
 
 def read_notebook(path: Path) -> Any:
     """Read a notebook file; raise NotebookError when it is none."""
-    import nbformat
-
+    try:
+        import nbformat
+    except ImportError:
+        raise MissingPackageError("Notebooks need more packages: pip install 'datalake_kit[notebooks]'.") from None
     try:
         return nbformat.read(path, as_version=4)
     except Exception as error:  # nbformat raises whatever its reader met

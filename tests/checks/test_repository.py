@@ -93,3 +93,36 @@ def test_make_installs_again_when_the_project_changed(tmp_path: Path) -> None:
     later = stamp.stat().st_mtime + 10
     os.utime(tmp_path / "pyproject.toml", (later, later))
     assert would_install()
+
+
+def test_a_python_that_is_not_there(tmp_path: Path) -> None:
+    for name in ("Makefile", "pyproject.toml", "constraints.txt"):
+        shutil.copy(TOP / name, tmp_path)
+    command = ["make", "-s", "PYTHON=no-such-python", "test"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert "no-such-python is missing" in done.stdout
+    assert len(done.stdout.strip().splitlines()) == 1
+
+
+def test_the_commands_do_what_the_readme_says() -> None:
+    make = (TOP / "Makefile").read_text()
+    for part in (
+        "-c constraints.txt",
+        "--report $(DEMO)/report",
+        "$(BIN)/mypy",
+        "ruff check .",
+        "ruff format --check .",
+    ):
+        assert part in make
+    run = (TOP / ".ci" / "run").read_text()
+    assert "make test" in run
+    assert "make check" in run
+
+
+def test_readme_is_finished_and_its_links_lead_somewhere() -> None:
+    text = (TOP / "README.md").read_text()
+    for target in re.findall(r"\]\(([^)#]+)\)", text):
+        assert (TOP / target).exists(), target
+    assert not re.search(r"^(FIGURES|TODO)", text, re.MULTILINE)
+    for command in re.findall(r"python (benchmarks/\w+\.py)", text):
+        assert (TOP / command).exists(), command

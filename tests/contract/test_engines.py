@@ -130,6 +130,7 @@ def test_placeholders_in_strings_and_comments_are_left_alone(lake: Lake) -> None
 
 def test_a_name_that_is_an_option_of_the_call_goes_into_params(lake: Lake) -> None:
     assert one(lake, "SELECT :dialect AS v", dialect="x") == "x"
+    assert lake.sql("SELECT :text AS v", text="x")["v"].tolist() == ["x"]
     with pytest.raises(errors.ParameterError, match="twice, in params and by name: a"):
         lake.sql("SELECT :a AS v", params={"a": 1}, a=2)
 

@@ -10,10 +10,12 @@ import sys
 import time
 from pathlib import Path
 
+import netCDF4
+import numpy as np
 import pytest
 
 from datalake_kit import errors
-from datalake_kit.demo import TABLES, build_demo
+from datalake_kit.demo import TABLES, build, build_demo
 from datalake_kit.lake import connect
 
 pytestmark = pytest.mark.slow
@@ -41,8 +43,30 @@ def test_its_tables(demo_lake: Path) -> None:
 
 def test_its_satellite_files(demo_lake: Path) -> None:
     files = sorted((demo_lake / "_raw" / "satellite").rglob("*.nc"))
-    assert len(files) > 2_800
+    assert len(files) == 2_894
+    full = [f for f in files if "disk" in f.parts]
+    assert len(full) == 24
+    with netCDF4.Dataset(full[12]) as data:
+        assert data["DSSF_TOT"].shape == (1, 3201, 3201)
+    flagged = [r for r in _quality(files) if r]
+    assert len(flagged) == 1  # one file says of itself that it is bad
     assert not list(demo_lake.rglob("._writing-*"))
+
+
+def _quality(files: list[Path]) -> list[bool]:
+    """Of each small file that can be read: whether every cell with a value is flagged otherwise than usual."""
+    found = []
+    for file in files:
+        if "disk" in file.parts:
+            continue
+        try:
+            with netCDF4.Dataset(file) as data:
+                flags = np.unique(np.ma.compressed(data["quality_flag"][:]))
+        except OSError:
+            continue
+        found.append((file, frozenset(flags.tolist())))
+    usual = {flags for _, flags in found if sum(flags == other for _, other in found) > 20}
+    return [flags not in usual for _, flags in found]
 
 
 def test_built_again_it_is_left_as_it_is(demo_lake: Path) -> None:
@@ -60,6 +84,19 @@ def test_killed_midway_it_is_completed_to_the_same_bytes(demo_lake: Path, tmp_pa
         process.wait()
     build_demo(tmp_path / "lake", progress=False)
     assert contents(tmp_path / "lake") == contents(demo_lake)
+
+
+def test_killed_before_its_marker_was_there(tmp_path: Path) -> None:
+    (tmp_path / "._writing-abc.json").write_text("half")
+    build._claim(tmp_path)
+    assert (tmp_path / build.MARKER).is_file()
+
+
+def test_it_shows_each_stage_with_its_seconds(demo_lake: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    build_demo(demo_lake)
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split(":")[0] for line in lines] == ["taxi", "jiralake", "_raw/satellite", "irradiance"]
+    assert all(line.endswith(" s") for line in lines)
 
 
 @pytest.mark.parametrize("name", ["notes.txt", ".hidden", "taxi"])

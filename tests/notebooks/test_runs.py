@@ -29,7 +29,8 @@ WRITE = """from pathlib import Path
 Path(output).mkdir(exist_ok=True)
 file = Path(output) / 'a.txt'
 file.write_text(str(n))"""
-PASS = "import datalake_kit as dk\ndk.conclude(n > 0, f'n is {n}, <b>name</b> is {name}.', files=[file])"
+DK = "import datalake_kit as dk\n"
+PASS = DK + "dk.conclude(n > 0, f'n is {n}, <b>name</b> is {name}.', files=[file])"
 
 
 # --- parameters
@@ -142,7 +143,7 @@ def test_a_run_leaves_copy_page_picture_and_verdict(make: Make, tmp_path: Path) 
         "png = 'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=='\n"
         "display(Image(base64.b64decode(png)))"
     )
-    file = make(WRITE, draw, PASS)
+    file = make(WRITE, draw, "code_marker_42 = 1\n" + PASS)
     notebook = nbformat.read(file, as_version=4)
     notebook.cells[3].metadata["tags"] = ["main-figure"]
     nbformat.write(notebook, file)
@@ -154,7 +155,8 @@ def test_a_run_leaves_copy_page_picture_and_verdict(make: Make, tmp_path: Path) 
     assert result.picture.read_bytes().startswith(b"\x89PNG")
     page = result.page.read_text()
     assert "n is 7, &lt;b&gt;name&lt;/b&gt; is x." in page
-    assert "dk.conclude" not in page  # no code
+    assert "code_marker_42" not in page  # no code
+    assert 'class="highlight' not in page
     assert json.loads((tmp_path / "run" / "result.json").read_text())["status"] == "passed"
     assert nbformat.read(result.notebook, as_version=4).cells[-1].outputs
 
@@ -167,6 +169,26 @@ def test_a_failed_check_raises_and_its_page_is_written(make: Make, tmp_path: Pat
     assert "n is -1" in (tmp_path / "run" / "50_try_something.html").read_text()
     result = run_notebook(file, tmp_path / "run", check=False, n=-1)
     assert (result.status, result.ok) == ("failed", False)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("cell", "sentence"),
+    [
+        (
+            "import datalake_kit as dk\ntry:\n    dk.conclude(False, 'two rows lost')\nexcept Exception:\n    pass",
+            "two rows lost",
+        ),
+        (
+            "import datalake_kit as dk\ndk.conclude(True, 'fine', files=['/gone'])",
+            "Named as written, but not there: /gone.",
+        ),
+        ("from datalake_kit.errors import CheckFailedError\nraise CheckFailedError('by hand')", "by hand"),
+    ],
+)
+def test_a_failed_verdict_stands_with_its_reason(make: Make, tmp_path: Path, cell: str, sentence: str) -> None:
+    result = run_notebook(make(cell), tmp_path / "run", check=False)
+    assert (result.status, result.sentence) == ("failed", sentence)
 
 
 @pytest.mark.slow
@@ -199,7 +221,7 @@ def test_an_index_escapes_what_it_shows(tmp_path: Path) -> None:
 
     hostile = "<script>alert(1)</script>'\""
     result = RunResult(
-        "n", hostile, "failed", hostile, 1.0, tmp_path, tmp_path / "n.ipynb", tmp_path / "a'b.html", tmp_path / "p.png"
+        "n", hostile, "failed", hostile, 12.0, tmp_path, tmp_path / "n.ipynb", tmp_path / "a'b.html", tmp_path / "p.png"
     )
     page = write_index(
         tmp_path / "i" / "index.html", [result], title=hostile, lead=hostile, tables=[{"t": hostile}], snippet=hostile
@@ -208,6 +230,8 @@ def test_an_index_escapes_what_it_shows(tmp_path: Path) -> None:
     assert "<script>" not in text
     assert "../a&#x27;b.html" in text
     assert "0 of 1 notebooks passed" in text
+    assert "12 s" in text
+    assert text.count("&lt;script&gt;") == 8  # wherever it is shown
 
 
 def test_conclude_outside_a_notebook(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -107,6 +107,36 @@ def test_rows_come_back_typed(lake: Lake, endpoint: str) -> None:
     assert lake.last_query.rows == 2
 
 
+def test_workgroup_catalog_database_and_output_are_sent(
+    lake: Lake, endpoint: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer(endpoint, [("x", "bigint")], [["1"]])
+    engine: Any = lake.engine
+    sent: dict[str, Any] = {}
+    client = engine._connect()._client
+    start = client.start_query_execution
+
+    def keep(**request: Any) -> Any:
+        sent.update(request)
+        return start(**request)
+
+    monkeypatch.setattr(client, "start_query_execution", keep)
+    lake.sql("SELECT 1 AS x")
+    assert sent["WorkGroup"] == "primary"
+    assert sent["QueryExecutionContext"] == {"Database": "taxi", "Catalog": "awsdatacatalog"}
+    assert sent["ResultConfiguration"]["OutputLocation"] == "s3://results/q/"
+    assert lake.last_query is not None
+    assert lake.last_query.bytes_scanned is not None
+
+
+def test_missing_credentials_are_our_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_CONFIG_FILE", "/nowhere")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nowhere")
+    with pytest.raises(errors.EngineError, match="credentials"):
+        connect("athena://w?region=eu-west-1").table("a.b")
+
+
 def test_values_are_written_as_literals_where_the_placeholders_stand(lake: Lake, endpoint: str) -> None:
     answer(endpoint, [("x", "bigint")], [["1"]])
     lake.sql(
