@@ -274,6 +274,7 @@ def validate(
 def _shown(validation: Any) -> str:
     """The verdict, a line a table and why: what fits a terminal. --html and --markdown have the keys."""
     columns = ["table", "verdict", "expected", "lake", "difference", "missing", "extra", "changed", "duplicates"]
+    columns += ["unverified", "untrusted"]
     summary = validation.summary
     why = summary.loc[summary["explanation"].fillna("") != "", ["table", "explanation"]]
     lines = [validation.status, "", summary[columns].to_string(index=False)]
@@ -328,6 +329,8 @@ def run(
         source = find_notebook(notebook)
         known = {p.name: p for p in notebook_parameters(read_notebook(source), source)}
         values: dict[str, Any] = {k: from_text(known[k], v) if k in known else v for k, v in _pairs(param)}
+        if lake is not None and "lake" in values:
+            raise ParameterError("The lake is given twice, by --lake and by -p lake=.")
         if lake is not None:
             values["lake"] = lake
         result = run_notebook(source, output or Path("runs") / source.stem, check=False, **values)

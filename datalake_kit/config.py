@@ -103,6 +103,8 @@ def _settings(target: str | Path | None) -> LakeSettings:
         target = os.environ.get(ENVIRONMENT_NAME) or _default_of_file()
     if isinstance(target, Path):
         return _folder(target)
+    if not isinstance(target, str):
+        raise ConfigError(f"A lake is named by text or a path, not by {target!r}.\n{THREE_WAYS}")
     if "://" in target:
         return _address(target)
     if not _is_plain_word(target):
@@ -154,7 +156,7 @@ def _address(target: str) -> AthenaSettings:
         raise ConfigError(f"{parts.scheme}:// is no lake. Use athena://WORKGROUP?database=&region= or a folder.")
     if "@" in parts.netloc:
         raise ConfigError("No user or password belongs in an athena:// address; credentials come from the AWS chain.")
-    if not parts.netloc or parts.path not in ("", "/"):
+    if not parts.netloc or parts.path not in ("", "/") or parts.fragment or " " in target:
         raise ConfigError("An Athena address names its workgroup: athena://WORKGROUP?database=&region=&catalog=")
     pairs = parse_qsl(parts.query, keep_blank_values=True)
     repeated = {k for k, _ in pairs if [name for name, _ in pairs].count(k) > 1}
@@ -189,6 +191,8 @@ def _lake_of_file(name: str, table: Mapping[str, Any], file: Path) -> LakeSettin
     for key, value in table.items():
         if not isinstance(value, str):
             raise ConfigError(f"{where}: {key} must be text in quotes, not {value!r}.")
+        if not value.strip():
+            raise ConfigError(f"{where}: {key} is empty. Give it a value or leave it out.")
     if ("path" in table) == ("workgroup" in table):
         raise ConfigError(f"{where}: give either path (a folder) or workgroup (Athena).")
     kind, keys = (FolderSettings, _FOLDER_KEYS) if "path" in table else (AthenaSettings, _ATHENA_KEYS)

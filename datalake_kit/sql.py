@@ -121,7 +121,7 @@ def bind(text: str, values: Mapping[str, Any]) -> tuple[str, dict[str, Value]]:
     plain: dict[str, Value] = {}
     spread: dict[str, str] = {}
     for name in wanted:
-        value = values[name]
+        value = _listed(values[name])
         if isinstance(value, (list, tuple, set, frozenset)):
             members = _members(name, value)
             names = [f"{name}__{i}" for i in range(len(members))]
@@ -170,6 +170,15 @@ def plain_value(name: str, value: Any) -> Value:
         f":{name} has type {type(value).__name__}; a value is None, bool, int, float, Decimal, text, bytes, date, "
         "datetime, or a list of these."
     )
+
+
+def _listed(value: Any) -> Any:
+    """Take an array, a Series, an Index or a range as the list of its values."""
+    if isinstance(value, range):
+        return list(value)
+    foreign = type(value).__module__.partition(".")[0] in ("numpy", "pandas", "pyarrow")
+    several = hasattr(value, "tolist") and hasattr(value, "__len__") and getattr(value, "shape", None) != ()
+    return value.tolist() if foreign and several and not isinstance(value, (str, bytes)) else value
 
 
 def _refuse_text(name: str, value: str) -> None:

@@ -14,6 +14,7 @@ from datalake_kit.engines.base import Column, Engine, TableInfo, TableName, fold
 from datalake_kit.errors import (
     ColumnNotFoundError,
     DatabaseNotFoundError,
+    DatalakeKitError,
     ParameterError,
     TableNotFoundError,
     did_you_mean,
@@ -144,7 +145,10 @@ class Tables:
         return iter(self._names())
 
     def __dir__(self) -> list[str]:
-        return [n for n in self._names() if n.isidentifier()]
+        try:
+            return [n for n in self._names() if n.isidentifier()]
+        except DatalakeKitError:  # Tab finds nothing where the catalog cannot be asked
+            return []
 
     def _ipython_key_completions_(self) -> list[str]:
         return self._names()

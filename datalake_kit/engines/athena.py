@@ -166,7 +166,11 @@ class AthenaEngine:
 
     def _connect(self) -> Any:
         if self._connection is None:
+            import logging
+
             import pyathena
+
+            logging.getLogger("pyathena").addHandler(logging.NullHandler())  # errors are raised here, not printed
 
             more: dict[str, Any] = {"endpoint_url": self.settings.endpoint} if self.settings.endpoint else {}
             self._connection = pyathena.connect(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import threading
 import time
 import uuid
@@ -18,10 +19,10 @@ from typing import Any
 
 import duckdb
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from datalake_kit.engines import dialect as athena_dialect
 from datalake_kit.engines.base import Execution, QueryStats, TableInfo, TableName, fold, refuse_to_write
+from datalake_kit.engines.dialect.parsing import MARK
 from datalake_kit.engines.folder import FolderCatalog, FolderTable
 from datalake_kit.engines.statements import create_table_as, dollar_parameters, tables_of_duckdb
 from datalake_kit.engines.types import duckdb_type
@@ -121,6 +122,11 @@ class DuckDBEngine:
         return list(opened.values())
 
     def _name(self, database: str | None, table: str) -> TableName:
+        if table.startswith(MARK):
+            raise ParameterError(
+                f":{table[1:]} stands for a value, and a table is none. Put the table's name into the statement, or "
+                "write a query file whose header declares it as an identifier (lake.query)."
+            )
         if database or self.database:
             return TableName(database or self.database or "", table)
         homes = [d for d in self.databases() if table.lower() in {t.name.table.lower() for t in self.tables(d)}]
@@ -186,6 +192,7 @@ class DuckDBEngine:
         if target.exists():
             raise SqlError(f"The table {name} exists already: {target}. Take another name, or remove the folder first.")
         execution = self._select(created.select, values, started)
+        _check_names(execution.schema.names)
         with write_folder_atomically(target) as folder:
             rows = _write_parquet(execution.reader(), folder / "part-00000.parquet")
         execution.stats.text = f"CREATE TABLE {name.quoted} AS {execution.stats.text}"
@@ -206,9 +213,27 @@ def _rows(table: pa.Table, stats: QueryStats, started: float) -> Execution:
     return Execution(table.schema, iter(table.to_batches()), stats, _started=started)
 
 
+def _check_names(names: list[str]) -> None:
+    """Refuse what Athena refuses in a new table: columns without a name, and two of one name."""
+    folded = [fold(n) for n in names]
+    twice = sorted({n for n in folded if folded.count(n) > 1})
+    unnamed = [n for n in names if re.fullmatch(r"_col\d+", n)]
+    if twice or unnamed:
+        raise SqlError(
+            f"A new table needs a name of its own for each column; write AS name: {', '.join(twice + unnamed)}."
+        )
+
+
 def _listed(columns: dict[str, list[str]], pattern: str | None) -> pa.Table:
     table = pa.table({name: pa.array(values, pa.string()) for name, values in columns.items()})
-    return table if pattern is None else table.filter(pc.match_like(table.column(0), pattern))
+    if pattern is None:
+        return table
+    if "%" in pattern:
+        raise UnsupportedSqlError(f"Pattern {pattern!r}: Athena knows * for any letters and | for a choice, not %.")
+    shape = re.compile(
+        "|".join(".*".join(map(re.escape, choice.split("*"))) for choice in pattern.split("|")), re.IGNORECASE
+    )
+    return table.filter(pa.array([bool(shape.fullmatch(name)) for name in table.column(0).to_pylist()], pa.bool_()))
 
 
 def _write_parquet(reader: pa.RecordBatchReader, file: Path) -> int:
@@ -322,12 +347,14 @@ def _explained(error: BaseException, statement: str, tables: Sequence[FolderTabl
     """Turn DuckDB's error into one of ours that names the file, the column or the parameter."""
     message = str(error).split("\n\nLINE ")[0].strip()
     if athena_dialect.REFUSED_WHILE_RUNNING in message:
-        reason = message.split(athena_dialect.REFUSED_WHILE_RUNNING, 1)[1]
+        reason = message.split(athena_dialect.REFUSED_WHILE_RUNNING, 1)[1].split("' to BOOL")[0]
         return UnsupportedSqlError(f"The local engine would answer otherwise than Athena: {reason}.")
     for table in tables:
         for file in table.files:
             if str(file) in message:
                 return UnreadableFileError(f"{table.name}: {file} cannot be read: {message}. Restore the file.")
+    if isinstance(error, duckdb.BinderException) and "GROUP BY" in message:
+        return SqlError(f"{message.splitlines()[0]} Add it to GROUP BY, or take any_value(column).")
     if isinstance(error, duckdb.BinderException) and "column" in message.lower():
         columns = [fold(f.name) for t in tables for f in t.schema]
         return ColumnNotFoundError(f"{message.splitlines()[0]} {_column_hint(message, columns)}")

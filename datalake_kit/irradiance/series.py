@@ -140,7 +140,10 @@ def _utc(moment: Moment | None) -> pd.Timestamp | None:
     if moment is None:
         return None
     try:
-        stamp = pd.Timestamp(moment)
+        # ISO 8601 alone: pandas would guess a year from "june" and a day from 5
+        stamp = pd.Timestamp(datetime.fromisoformat(moment) if isinstance(moment, str) else moment)
+        if not isinstance(moment, (str, date)) or pd.isna(stamp):
+            raise TypeError
     except (ValueError, TypeError):
         raise DataError(f"Not a moment: {moment!r}. Give a date or a time such as '2025-06-18 12:00'.") from None
     return stamp.tz_localize("UTC") if stamp.tzinfo is None else stamp.tz_convert("UTC")

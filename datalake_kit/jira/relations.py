@@ -71,6 +71,8 @@ def _check(df: pd.DataFrame, epic_link: str | None) -> None:
     for name in ("id", "key", epic_link):
         if name is not None and name not in df.columns:
             raise ColumnNotFoundError(f"The frame has no column {name!r}. Give a frame of dk.jira.load(...).frame().")
+    if "fields" in df.columns and "parent_id" not in df.columns:
+        raise ColumnNotFoundError("The fields are not unpacked yet. Give a frame of dk.jira.load(...).frame().")
     twice = df["id"][df["id"].duplicated()]
     if len(twice):
         raise DataError(f"The id {twice.iloc[0]} comes twice. Give the newest version of each issue only.")

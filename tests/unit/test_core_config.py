@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -84,9 +85,12 @@ def test_nothing_configured_shows_all_three_ways(tmp_path: Path, monkeypatch: py
         ("athena://w?databse=x", "Did you mean database"),
         ("athena://w?region=a&region=b", "given twice: region"),
         ("athena://user:secret@w", "No user or password"),
+        ("athena://w g", "names its workgroup"),
+        ("athena://w#part", "names its workgroup"),
+        (5, "named by text or a path"),
     ],
 )
-def test_wrong_targets(home: Path, target: str, message: str) -> None:
+def test_wrong_targets(home: Path, target: Any, message: str) -> None:
     with pytest.raises((ConfigError, LakeNotFoundError), match=message) as caught:
         lake_settings(target)
     assert "secret" not in str(caught.value)
@@ -105,6 +109,8 @@ def test_a_file_is_no_lake(home: Path) -> None:
         ('[lakes.a]\npath = "."\nworkgroup = "w"', "either path"),
         ("[lakes.a]\nregion = 'x'", "either path"),
         ("[lakes.a]\npath = 5", "must be text"),
+        ('[lakes.a]\npath = ""', "path is empty"),
+        ('[lakes.a]\nworkgroup = " "', "workgroup is empty"),
         ('[lakes.a]\npath = "."\nregion = "x"', "unknown key 'region'"),
         ('[lakes.a]\npath = "nowhere"', "No such folder"),
         ("default = 5\n[lakes.a]\npath = '.'", "default must be the name"),

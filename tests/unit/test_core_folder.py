@@ -7,6 +7,8 @@ import threading
 import time
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -316,3 +318,67 @@ def test_a_closed_lake_says_so(lake: Lake) -> None:
         pass
     with pytest.raises(errors.EngineError, match="closed"):
         lake.sql("SELECT 1 AS x")
+
+
+# --- what a new user met
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "SELECT row_number() OVER (PARTITION BY order_id / 2 ORDER BY split_part(name, '-', 1)) AS n FROM shop.orders",
+        "SELECT order_id, rank() OVER (ORDER BY json_extract_scalar('{\"a\": 1}', '$.a')) AS n FROM shop.orders",
+        "SELECT order_id, sum(order_id / 2) OVER w AS n FROM shop.orders WINDOW w AS (ORDER BY CAST('5' AS BIGINT))",
+    ],
+)
+def test_windows_over_translated_expressions(lake: Lake, text: str) -> None:
+    assert len(lake.sql(text)) == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("1e0+2", 3.0), ("1E0-2", -1.0), ("0.1e0+0.2e0", 0.1 + 0.2), ("1e-1", 0.1), ("2e+1-1e0", 19.0)],
+)
+def test_a_sign_after_an_exponent(lake: Lake, text: str, value: float) -> None:
+    assert lake.sql(f"SELECT {text} AS x")["x"].tolist() == [value]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "found"),
+    [("ord*", ["orders"]), ("*", ["orders"]), ("x*|*ers", ["orders"]), ("ORDERS", ["orders"]), ("ord", [])],
+)
+def test_show_takes_athenas_patterns(lake: Lake, pattern: str, found: list[str]) -> None:
+    assert lake.sql(f"SHOW TABLES IN shop '{pattern}'")["tab_name"].tolist() == found
+    with pytest.raises(errors.UnsupportedSqlError, match=r"\* for any"):
+        lake.sql("SHOW TABLES IN shop 'ord%'")
+
+
+@pytest.mark.parametrize("ids", [np.array([1, 9]), pd.Series([1, 9]), pd.Index([1, 9]), range(1, 2), pa.array([1])])
+def test_arrays_are_lists(lake: Lake, ids: object) -> None:
+    assert lake.sql("SELECT order_id FROM shop.orders WHERE order_id IN (:ids)", ids=ids)["order_id"].tolist() == [1]
+
+
+def test_a_column_missing_in_group_by_is_no_missing_column(lake: Lake) -> None:
+    with pytest.raises(errors.SqlError, match="Add it to GROUP BY"):
+        lake.sql("SELECT name, order_id FROM shop.orders GROUP BY name")
+
+
+def test_a_parameter_is_no_table(lake: Lake) -> None:
+    with pytest.raises(errors.ParameterError, match=r":t stands for a value.*lake\.query"):
+        lake.sql("SELECT * FROM :t", t="shop.orders")
+
+
+@pytest.mark.parametrize("select", ["1 AS a, 2 AS A", "1"])
+def test_a_new_table_needs_names(lake: Lake, tmp_path: Path, select: str) -> None:
+    with pytest.raises(errors.SqlError, match="name of its own"):
+        lake.sql(f"CREATE TABLE shop.made AS SELECT {select}", allow_write=True)
+    assert not (tmp_path / "shop" / "made").exists()
+
+
+def test_broken_json_says_how_to_leave_it_out(tmp_path: Path) -> None:
+    put(tmp_path / "d" / "t" / "a.parquet", j=['{"a": {"b": 1}}', '{"a": {"b"'])
+    lake = connect(tmp_path)
+    with pytest.raises(errors.UnsupportedSqlError, match="WHERE try"):
+        lake.sql("SELECT json_extract_scalar(j, '$.a.b') AS b FROM d.t")
+    text = "SELECT json_extract_scalar(j, '$.a.b') AS b FROM d.t WHERE try(json_parse(j)) IS NOT NULL"
+    assert lake.sql(text)["b"].tolist() == ["1"]

@@ -111,6 +111,9 @@ def test_other_days_stay_closed(lake: Lake) -> None:
         ({"points": "turin", "start": "2026-01-01"}, DataError, "no rows between"),
         ({"points": "turin", "start": "2025-06-19", "stop": "2025-06-18"}, DataError, "window is empty"),
         ({"points": "turin", "start": "soon"}, DataError, "Not a moment"),
+        ({"points": "turin", "start": "june"}, DataError, "Not a moment: 'june'"),
+        ({"points": "turin", "stop": "6/1/2025"}, DataError, "Not a moment"),
+        ({"points": "turin", "start": 5}, DataError, "Not a moment: 5"),
         ({"points": "x'; DROP TABLE y"}, PointNotFoundError, "no point"),
     ],
 )

@@ -160,3 +160,9 @@ def test_the_demo_as_of_an_earlier_day(demo: jira.JiraIssues) -> None:
     early = jira.JiraIssues(demo.table, demo._paths, pd.Timestamp("2026-03-10", tz="UTC").to_pydatetime())
     assert early.report.rows_used < demo.report.rows_used
     assert "EE-86" not in set(early.frame()["key"])
+
+
+def test_raw_issues_are_refused_with_the_way_out() -> None:
+    raw = pd.DataFrame({"id": ["1"], "key": ["A-1"], "fields": ["{}"]})
+    with pytest.raises(ColumnNotFoundError, match="not unpacked"):
+        jira.parents(raw)

@@ -264,7 +264,10 @@ def _window(compiler: Compiler, node: exp.Window, scope: Scope) -> Expr:
 
 
 def window_text(compiler: Compiler, node: exp.Window, scope: Scope) -> str:
-    """Return the parentheses of OVER, or the name of a window."""
+    """Return the parentheses of OVER, or the name of a window.
+
+    DuckDB takes nothing there that it holds volatile, as error() is: macros of another name fail by a cast.
+    """
     alias = node.args.get("alias")
     parts = [f'"{alias.name}"'] if alias is not None else []
     partition = node.args.get("partition_by") or []
@@ -276,7 +279,7 @@ def window_text(compiler: Compiler, node: exp.Window, scope: Scope) -> str:
         parts.append(_frame(compiler, node.args["spec"], scope))
     if len(parts) == 1 and alias is not None:
         return parts[0]
-    return f"({' '.join(parts)})"
+    return inside_try(f"({' '.join(parts)})")
 
 
 def _frame(compiler: Compiler, spec: exp.WindowSpec, scope: Scope) -> str:

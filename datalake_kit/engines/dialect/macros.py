@@ -252,7 +252,9 @@ MACROS: dict[str, str] = {
     "dk_json_readable(x, k)": (
         "CASE WHEN json_valid(x) THEN true "
         "WHEN regexp_matches(x, '^\\s*[\\[{]') AND contains(x, k) "
-        "THEN error('NOT ALIKE: broken JSON, which Athena reads up to where it breaks: ' || x[1:60]) ELSE false END"
+        "THEN error('NOT ALIKE: broken JSON, which Athena reads up to where it breaks; leave such rows out by '"
+        "'WHERE try(json_parse(x)) IS NOT NULL, or write try(json_extract_scalar(x, path)): ' || x[1:60]) "
+        "ELSE false END"
     ),
     "dk_json_extract(x, p, k)": "CASE WHEN dk_json_readable(x, k) THEN json_extract(x, p) END",
     # Trino gives the digits of a number as they are written; DuckDB may write it anew, so they must be in the text.

@@ -57,6 +57,7 @@ def parse(text: str) -> exp.Expr:
     for placeholder in placeholders(text):
         marked[placeholder.start] = MARK
     _plain_decimals(text, marked)
+    _split_exponents(text, marked)
     try:
         found = [tree for tree in _DIALECT.parse("".join(marked)) if tree is not None]
     except SqlglotError as error:
@@ -66,6 +67,13 @@ def parse(text: str) -> exp.Expr:
     if len(found) != 1:
         raise SqlError("there is no statement, or more than one")
     return found[0]
+
+
+def _split_exponents(text: str, marked: list[str]) -> None:
+    """Put a blank between 1e0 and a sign that touches it; the parser would read 1e0+2 as one number."""
+    for number, sign in pairwise(tokens(text)):
+        if number.kind == "number" and "e" in number.text.lower() and sign.text in ("+", "-"):
+            marked[sign.start] = f" {sign.text}"
 
 
 def _plain_decimals(text: str, marked: list[str]) -> None:
