@@ -176,7 +176,7 @@ def _start_helper(folder: Path) -> subprocess.Popen[bytes] | None:
     """Start a second process; when that is not possible, this one does all the work."""
     try:
         command = [sys.executable, "-m", "datalake_kit.demo.sky", str(folder)]
-        return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # noqa: S603
+        return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # noqa: S603 - our own module, no shell
     except OSError:
         return None
 

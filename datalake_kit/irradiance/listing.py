@@ -195,7 +195,7 @@ def _paths(files: FilesLike) -> list[Path]:
         return [place]
     if any(c in str(files) for c in "*?["):
         # glob and not Path.glob: the pattern may be absolute
-        return sorted(Path(p) for p in glob.glob(str(place), recursive=True) if Path(p).is_file())  # noqa: PTH207
+        return sorted(Path(p) for p in glob.glob(str(place), recursive=True) if Path(p).is_file())  # noqa: PTH207 - Path.glob takes no absolute pattern
     raise DataError(f"No such folder or file: {place}. Give a folder, a pattern or a list of NetCDF files.")
 
 
