@@ -50,5 +50,5 @@ $(STAMP): pyproject.toml constraints.txt
 	  echo "$(PYTHON) lacks the venv module. Install it (Debian, Ubuntu: apt install python3-venv) and run make again."; exit 2; }
 	@echo "Installing into $(VENV) ..."
 	$(PYTHON) -m venv --clear $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[notebooks,dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[notebooks,source,dev]'
 	@touch $@
