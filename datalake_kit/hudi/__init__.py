@@ -12,15 +12,19 @@ from typing import TYPE_CHECKING, Any
 from datalake_kit.hudi.snapshot import Snapshot, open_snapshot
 
 if TYPE_CHECKING:
-    from datalake_kit.hudi.rows import read, timeline
+    from datalake_kit.hudi.history import timeline
+    from datalake_kit.hudi.rows import read
 
 __all__ = ["Snapshot", "open_snapshot", "read", "timeline"]
 
+# No module may have the name of a verb: importing it would put the module in the verb's place.
+_HOME = {"read": "rows", "timeline": "history"}
+
 
 def __getattr__(name: str) -> Any:
-    """Load `read` and `timeline` when first asked for: the lake's engine imports this package to open snapshots."""
-    if name in ("read", "timeline"):
-        value = getattr(importlib.import_module("datalake_kit.hudi.rows"), name)
+    """Load the verbs when first asked for: the lake's engine imports this package to open snapshots."""
+    if name in _HOME:
+        value = getattr(importlib.import_module(f"datalake_kit.hudi.{_HOME[name]}"), name)
         globals()[name] = value
         return value
     raise AttributeError(f"module 'datalake_kit.hudi' has no attribute {name!r}")

@@ -12,7 +12,8 @@ import pytest
 import datalake_kit as dk
 from datalake_kit.errors import ColumnNotFoundError, HudiError, ParameterError, TableNotFoundError, UnreadableFileError
 from datalake_kit.hudi.commits import load_timeline
-from datalake_kit.hudi.rows import read_snapshot, timeline_frame
+from datalake_kit.hudi.history import timeline_frame
+from datalake_kit.hudi.rows import read_snapshot
 from datalake_kit.hudi.snapshot import open_snapshot
 from tests.replication import PUBLIC_ROWS, TRUTH, digest, lake_of, odp_table, public_table
 
