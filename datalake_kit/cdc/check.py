@@ -36,7 +36,7 @@ from datalake_kit.cdc.result import BY_FILE_TYPES, DIFFERENT, EQUAL, NOT_COMPARE
 if TYPE_CHECKING:
     from datalake_kit.cdc.lake_side import LakeSide
 
-HOP = "staging -> lake"
+HOP = "expected -> lake"
 
 
 @dataclass
@@ -218,7 +218,7 @@ def _note_faults(check: TableCheck, side: LakeSide) -> None:
 
 
 def _finding(table: str, kind: str, **values: Any) -> dict[str, Any]:
-    empty = dict.fromkeys(("key", "column", "expected", "lake", "file", "commit"), None)
+    empty = dict.fromkeys(("key", "column", "before", "after", "file", "commit"), None)
     return {"table": table, "hop": HOP, "kind": kind, **empty, **values}
 
 
@@ -347,8 +347,8 @@ class _Describer:
             difference.kind,
             key=difference.key,
             column=", ".join(comparison.differing_columns(difference)) or None,
-            expected=_versions(self._staged_versions, difference.expected),
-            lake=_versions(self._lake_versions, difference.lake),
+            before=_versions(self._staged_versions, difference.expected),
+            after=_versions(self._lake_versions, difference.lake),
             file=reason.file,
             commit=reason.commit or max((c for c in commits if c), default=None),
             explanation=text,

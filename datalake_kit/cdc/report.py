@@ -103,7 +103,7 @@ def _parts(check: Validation) -> list[tuple[str, pd.DataFrame]]:
 
 def _findings(check: Validation, kind: str) -> pd.DataFrame:
     found = check.findings[check.findings["kind"] == kind]
-    return found[["table", "key", "column", "expected", "lake", "file", "commit", "explanation"]]
+    return found[["table", "hop", "key", "column", "before", "after", "file", "commit", "explanation"]]
 
 
 def _doubts(check: Validation) -> pd.DataFrame:

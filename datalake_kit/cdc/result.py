@@ -17,6 +17,7 @@ SUMMARY_TYPES = {
     "mode": "str",
     "full_load": "Int64",
     "changes": "Int64",
+    "source": "Int64",
     "expected": "Int64",
     "lake": "Int64",
     "difference": "Int64",
@@ -25,6 +26,7 @@ SUMMARY_TYPES = {
     "changed": "Int64",
     "duplicates": "Int64",
     "unverified": "Int64",
+    "lag": "Int64",
     "untrusted": "Int64",
     "compared": "str",
     "verdict": "str",
@@ -37,8 +39,8 @@ FINDING_COLUMNS = (
     "kind",
     "key",
     "column",
-    "expected",
-    "lake",
+    "before",
+    "after",
     "file",
     "commit",
     "explanation",
@@ -64,12 +66,14 @@ class Validation:
     Attributes
     ----------
     summary : pandas.DataFrame
-        One row a table: `full_load` and `changes` (rows staged), `expected` and `lake` (rows), `difference`, the number
-        of keys `missing`, `extra`, `changed`, `duplicates`, what is `unverified` in the lake and `untrusted` in the
-        files, how deep the table was `compared` (counts, keys, values), its `verdict` and an `explanation`.
+        One row a table: `full_load` and `changes` (rows staged), `source`, `expected` and `lake` (rows), `difference`
+        (lake less expected), the number of keys `missing`, `extra`, `changed`, `duplicates`, what is `unverified` in the
+        lake, `lag` (changes landed and not yet due in the lake) and `untrusted` in the files, how deep the table was
+        `compared` (counts, keys, values), its `verdict` and an `explanation`.
     findings : pandas.DataFrame
         One row a key or file that is not as it should be: `table`, `hop`, `kind` (missing, extra, changed, duplicate,
-        unverified), `key`, `column`, `expected`, `lake`, `file`, `commit`, `explanation`.
+        unverified), `key`, `column`, `before` (what should be there), `after` (what is there), `file`, `commit`,
+        `explanation`.
     by_file : pandas.DataFrame
         One row a staged file: what it did, the rows that it should have written last, and those that the lake has.
     untrusted : pandas.DataFrame
