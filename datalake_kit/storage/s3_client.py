@@ -1,0 +1,181 @@
+"""The way to S3: one client for each way of reaching it, and what its refusals mean.
+
+Credentials, region and endpoint are those of botocore's own chain: environment, profile, role. They are never shown.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import os
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urlsplit
+
+from datalake_kit.errors import UnreadableFileError
+
+_CONNECTIONS = 32
+_profiles: dict[str, tuple[str | None, str | None]] = {}
+
+_DENIED = "AWS refused access. Its credentials need s3:GetObject and s3:ListBucket on the bucket"
+_EXPIRED = "the AWS credentials have expired or are not valid. Log in again (aws sso login), or renew them"
+_REGION = "the bucket lies in another region. Set AWS_DEFAULT_REGION to the bucket's region"
+_CODES = {
+    "NoSuchBucket": "there is no such bucket. Correct the address, or the endpoint (AWS_ENDPOINT_URL_S3)",
+    "AccessDenied": _DENIED,
+    "AllAccessDisabled": _DENIED,
+    "AccountProblem": _DENIED,
+    "Forbidden": _DENIED,
+    "403": _DENIED,
+    "401": _DENIED,
+    "InvalidAccessKeyId": "AWS does not know the access key. Set AWS_PROFILE or the AWS_ variables",
+    "SignatureDoesNotMatch": "the secret key is not that of the access key. Set AWS_PROFILE or the AWS_ variables",
+    "ExpiredToken": _EXPIRED,
+    "ExpiredTokenException": _EXPIRED,
+    "InvalidToken": _EXPIRED,
+    "TokenRefreshRequired": _EXPIRED,
+    "RequestExpired": _EXPIRED,
+    "RequestTimeTooSkewed": "the clock of this machine is wrong. Set it",
+    "PermanentRedirect": _REGION,
+    "AuthorizationHeaderMalformed": _REGION,
+    "IllegalLocationConstraintException": _REGION,
+    "301": _REGION,
+    "400": "AWS refused: the region or the credentials are wrong. Set AWS_DEFAULT_REGION, or log in again",
+    "InvalidObjectState": "the object is archived (Glacier). Restore it first",
+    "SlowDown": "S3 is asked too often. Wait, then try again",
+}
+
+
+def use_profile(bucket: str, *, profile: str | None, region: str | None) -> None:
+    """Reach a bucket with a profile and region of its lake, not with the ones that the environment names."""
+    _profiles[bucket] = (profile, region)
+
+
+def client_of(bucket: str) -> Any:
+    """Return the client through which a bucket is reached; it may be used by several threads."""
+    profile, region = _profiles.get(bucket, (None, None))
+    return _client(profile, region, os.getpid(), _environment())
+
+
+def _environment() -> int:
+    """What botocore looks at, as a number: a client is made anew when it changes."""
+    return hash(
+        frozenset((k, v) for k, v in os.environ.items() if k.startswith("AWS_") or k in ("HOME", "BOTO_CONFIG"))
+    )
+
+
+@functools.lru_cache(maxsize=16)
+def _client(profile: str | None, region: str | None, _process: int, _environment: int) -> Any:
+    import boto3
+    from botocore.config import Config
+
+    session = boto3.Session(profile_name=profile, region_name=region)
+    return session.client("s3", config=Config(max_pool_connections=_CONNECTIONS, connect_timeout=10))
+
+
+@contextlib.contextmanager
+def asked(address: object) -> Iterator[None]:
+    """Turn what botocore raises in this block into an UnreadableFileError that names the address and the way out."""
+    import botocore.exceptions as aws
+    from boto3.exceptions import Boto3Error
+
+    try:
+        yield
+    except aws.ClientError as problem:
+        code = str(problem.response.get("Error", {}).get("Code", ""))
+        raise UnreadableFileError(f"Cannot use {address}: {_CODES.get(code) or f'S3 answered {code}'}.") from None
+    except (aws.BotoCoreError, Boto3Error) as problem:
+        raise UnreadableFileError(f"Cannot use {address}: {_explained(problem)}.") from None
+
+
+def is_missing(problem: Exception) -> bool:
+    """Whether an error of botocore says that there is no such object."""
+    code = getattr(problem, "response", {}).get("Error", {}).get("Code")
+    return code in ("NoSuchKey", "404", "NotFound")
+
+
+def _explained(problem: Exception) -> str:
+    """Say what an error of botocore means; its own text is not shown, for it may hold the endpoint's password."""
+    import botocore.exceptions as aws
+
+    name = type(problem).__name__
+    if isinstance(problem, aws.ProfileNotFound):
+        return f"{str(problem).rstrip('.')}. Set AWS_PROFILE to one that there is"
+    if "Credential" in name or "Token" in name or "SSO" in name:
+        return (
+            f"there are no AWS credentials ({name}). Set AWS_PROFILE or the AWS_ variables, or log in (aws sso login)"
+        )
+    if isinstance(problem, (aws.HTTPClientError, aws.EndpointConnectionError)):
+        return f"S3 cannot be reached ({name}). Look at the network, the proxy and the endpoint (AWS_ENDPOINT_URL_S3)"
+    return f"the AWS client failed ({name}). Look at the AWS_ variables and the profile"
+
+
+def credentials_of(bucket: str) -> Any:
+    """Return frozen credentials for a bucket: access_key, secret_key, token."""
+    with asked(f"s3://{bucket}"):
+        from botocore.exceptions import NoCredentialsError
+
+        found = client_of(bucket)._request_signer._credentials
+        if found is None:
+            raise NoCredentialsError
+        return found.get_frozen_credentials()
+
+
+def region_of(bucket: str) -> str:
+    """Return the region of a bucket as S3 tells it, else the client's own."""
+    client = client_of(bucket)
+    return _region(bucket, client) or str(client.meta.region_name or "us-east-1")
+
+
+@functools.lru_cache(maxsize=256)
+def _region(bucket: str, client: Any) -> str:
+    from botocore.exceptions import ClientError
+
+    with asked(f"s3://{bucket}"):
+        try:
+            answer = client.head_bucket(Bucket=bucket)
+        except ClientError as problem:  # even a refusal tells the region
+            answer = problem.response
+    headers = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {})
+    return str(headers.get("x-amz-bucket-region", ""))
+
+
+def endpoint_of(bucket: str) -> str | None:
+    """Return the address of an S3 server that is not Amazon's own, with its scheme; None for Amazon's."""
+    url = str(client_of(bucket).meta.endpoint_url)
+    host = urlsplit(url).hostname or ""
+    return None if host.endswith((".amazonaws.com", ".amazonaws.com.cn")) and "vpce" not in host else url
+
+
+def hudi_options_of(bucket: str) -> dict[str, str]:
+    """Return hudi-rs's options for a bucket; they hold credentials."""
+    keys, endpoint = credentials_of(bucket), endpoint_of(bucket)
+    options = {
+        "aws_access_key_id": keys.access_key,
+        "aws_secret_access_key": keys.secret_key,
+        "aws_region": region_of(bucket),
+    }
+    if keys.token:
+        options["aws_session_token"] = keys.token
+    if endpoint is not None:
+        options["aws_endpoint"] = endpoint
+        options["aws_allow_http"] = str(endpoint.startswith("http://")).lower()
+    return options
+
+
+def arrow_filesystem(bucket: str) -> Any:
+    """Return pyarrow's file system for a bucket, with the credentials as they are now."""
+    keys = credentials_of(bucket)
+    return _arrow_filesystem(keys.access_key, keys.secret_key, keys.token, region_of(bucket), endpoint_of(bucket))
+
+
+@functools.lru_cache(maxsize=16)
+def _arrow_filesystem(key: str, secret: str, token: str | None, region: str, endpoint: str | None) -> Any:
+    from pyarrow.fs import S3FileSystem
+
+    own = (
+        {}
+        if endpoint is None
+        else {"scheme": urlsplit(endpoint).scheme, "endpoint_override": urlsplit(endpoint).netloc}
+    )
+    return S3FileSystem(access_key=key, secret_key=secret, session_token=token, region=region, **own)
