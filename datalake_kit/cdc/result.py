@@ -57,6 +57,13 @@ BY_FILE_TYPES = {
     "lake": "Int64",
     "difference": "Int64",
 }
+LAG_TYPES = {
+    "table": "str",
+    "file": "str",
+    "rows": "Int64",
+    "landed": "datetime64[us, UTC]",
+    "age": "timedelta64[s]",
+}
 
 
 @dataclass(frozen=True)
@@ -67,9 +74,9 @@ class Validation:
     ----------
     summary : pandas.DataFrame
         One row a table: `full_load` and `changes` (rows staged), `source`, `expected` and `lake` (rows), `difference`
-        (lake less expected), the number of keys `missing`, `extra`, `changed`, `duplicates`, what is `unverified` in the
-        lake, `lag` (changes landed and not yet due in the lake) and `untrusted` in the files, how deep the table was
-        `compared` (counts, keys, values), its `verdict` and an `explanation`.
+        (lake less expected), the number of keys `missing`, `extra`, `changed`, `duplicates`, what is `unverified` in
+        the lake, `lag` (changes landed and not yet due in the lake) and `untrusted` in the files, how deep the table
+        was `compared` (counts, keys, values), its `verdict` and an `explanation`.
     findings : pandas.DataFrame
         One row a key or file that is not as it should be: `table`, `hop`, `kind` (missing, extra, changed, duplicate,
         unverified), `key`, `column`, `before` (what should be there), `after` (what is there), `file`, `commit`,
@@ -82,6 +89,9 @@ class Validation:
         Each check with what was expected, observed, and the tolerance.
     provenance : mapping
         What was compared, with what, and when.
+    lag : pandas.DataFrame
+        One row a change file that has landed and is not yet due in the lake: `table`, `file`, `rows`, `landed` (UTC),
+        `age`.
     """
 
     level: str
@@ -91,6 +101,7 @@ class Validation:
     untrusted: pd.DataFrame
     checks: pd.DataFrame
     provenance: Mapping[str, Any] = field(default_factory=dict)
+    lag: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=list(LAG_TYPES)).astype(LAG_TYPES))
 
     @property
     def ok(self) -> bool:
@@ -141,7 +152,7 @@ class Validation:
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as plain values that JSON can hold."""
-        tables = ("summary", "findings", "by_file", "untrusted", "checks")
+        tables = ("summary", "findings", "by_file", "untrusted", "checks", "lag")
         found = {name: json.loads(_json_safe(getattr(self, name))) for name in tables}
         head = {"status": self.status, "ok": self.ok, "level": self.level, "sentence": self.sentence}
         return {**head, "provenance": json.loads(json.dumps(dict(self.provenance), default=str)), **found}
