@@ -133,6 +133,11 @@ def parse_base_name(path: str) -> re.Match[str] | None:
     return _BASE_NAME.match(path.rsplit("/", 1)[-1])
 
 
+def parse_log_name(path: str) -> re.Match[str] | None:
+    """Take the name of a log file apart: id, instant, version, token; None for another file."""
+    return _LOG_NAME.match(path.rsplit("/", 1)[-1])
+
+
 def _put(groups: _Groups, file: DataFile) -> None:
     group = groups.setdefault((file.partition, file.file_id), _Group())
     if file.is_log:
