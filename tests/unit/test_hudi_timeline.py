@@ -163,8 +163,8 @@ def test_write_errors_are_told(table: Path) -> None:
 def test_a_commit_that_overtook_an_earlier_one_is_told(tmp_path: Path) -> None:
     table = shutil.copytree(odp_table("tables/v8_table_1"), tmp_path / "table")
     first, second = load_timeline(table).commits[1:3]
-    file = first.instant.file
-    file.rename(file.with_name(file.name.replace(str(first.instant.completed), f"{str(second.instant.completed)[:-1]}9")))
+    file, later = first.instant.file, f"{str(second.instant.completed)[:-1]}9"
+    file.rename(file.with_name(file.name.replace(str(first.instant.completed), later)))
     assert frame_of(table)["anomalies"].tolist()[2].startswith(f"completed before {first.requested}")
     assert [bool(a) for a in frame_of(table)["anomalies"]] == [False, False, True, False]
 
