@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import html
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -20,6 +19,7 @@ from datalake_kit.errors import (
     did_you_mean,
 )
 from datalake_kit.sql import quote_identifier
+from datalake_kit.storage import Place
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -74,7 +74,7 @@ class Table:
         """The name as SQL: `"taxi"."table_1"`."""
         return self._info.name.quoted
 
-    def files(self) -> list[Path]:
+    def files(self) -> list[Place]:
         """Return the table's data files in a stable order; of a Hudi table, those of its newest snapshot."""
         return self._lake.engine.files(self._info.name)
 

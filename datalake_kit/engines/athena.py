@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -38,6 +37,7 @@ from datalake_kit.errors import (
     did_you_mean,
 )
 from datalake_kit.sql import literal, replace_placeholders
+from datalake_kit.storage import Place, list_files, use_profile
 
 BATCH_ROWS = 10_000
 
@@ -83,13 +83,55 @@ class AthenaEngine:
     def tables(self, database: str) -> list[TableInfo]:
         """Return the tables of a database of the Glue catalog."""
         pages = self._glue().get_paginator("get_tables").paginate(DatabaseName=database, **self._catalog())
-        return [_table_info(database, t) for page in self._asked(pages) for t in page["TableList"]]
+        return [self._known(database, t) for page in self._asked(pages) for t in page["TableList"]]
 
     def describe(self, name: TableName) -> TableInfo:
         """Return a table of the Glue catalog with its columns."""
+        return self._known(name.database.lower(), self._glue_table(name))
+
+    def files(self, name: TableName) -> list[Place]:
+        """Return the files of a table on S3: of a Hudi table those of its newest snapshot, else all below its places.
+
+        A table that is partitioned in the catalog has the places of its partitions, as Athena reads it; one with
+        partition projection, its own.
+        """
+        table = self._glue_table(name)
+        info = self._known(name.database.lower(), table)
+        if info.format == ICEBERG:
+            raise EngineError(f"{name} is an Iceberg table: which of its files count is not told here. Use SQL.")
+        if info.format == HUDI:
+            from datalake_kit.hudi.snapshot import open_snapshot
+
+            return list(open_snapshot(info.location).all_files)
+        return [f for location in self._locations(name, table) for f in list_files(location)]
+
+    def _locations(self, name: TableName, table: Mapping[str, Any]) -> list[str]:
+        own = str(table.get("StorageDescriptor", {}).get("Location", ""))
+        if not own:
+            raise EngineError(f"{name} has no place on S3: it is a view, or made elsewhere. Use SQL.")
+        projected = str(table.get("Parameters", {}).get("projection.enabled", "")).lower() == "true"
+        if not table.get("PartitionKeys") or projected:
+            return [own]
+        pages = (
+            self._glue()
+            .get_paginator("get_partitions")
+            .paginate(DatabaseName=name.database.lower(), TableName=name.table.lower(), **self._catalog())
+        )
+        return sorted({p["StorageDescriptor"]["Location"] for page in self._asked(pages) for p in page["Partitions"]})
+
+    def _known(self, database: str, table: Mapping[str, Any]) -> TableInfo:
+        """What the catalog says of a table; its bucket is reached from now on with this lake's profile and region."""
+        info = _table_info(database, table)
+        if "://" in info.location and (self.settings.profile or self.settings.region):
+            use_profile(info.location.split("/")[2], profile=self.settings.profile, region=self.settings.region)
+        return info
+
+    def _glue_table(self, name: TableName) -> Any:
         glue = self._glue()
         try:
-            found = glue.get_table(DatabaseName=name.database.lower(), Name=name.table.lower(), **self._catalog())
+            return glue.get_table(DatabaseName=name.database.lower(), Name=name.table.lower(), **self._catalog())[
+                "Table"
+            ]
         except glue.exceptions.EntityNotFoundException:
             databases = self.databases()
             if name.database.lower() not in databases:
@@ -101,11 +143,6 @@ class AthenaEngine:
             ) from None
         except _aws_errors() as error:
             raise EngineError(f"The Glue catalog refused: {error}") from error
-        return _table_info(name.database.lower(), found["Table"])
-
-    def files(self, name: TableName) -> list[Path]:
-        """Tables of Athena lie on S3; their files are not read one by one by this version."""
-        raise EngineError(f"{name} lies on S3: its files are not read one by one by this version. Use SQL.")
 
     def close(self) -> None:
         """Close the connection."""

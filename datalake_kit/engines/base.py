@@ -8,13 +8,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Protocol
 
 import pyarrow as pa
 
 from datalake_kit.errors import SqlError, WriteRefusedError
 from datalake_kit.sql import quote_identifier
+from datalake_kit.storage import Place
 
 HUDI, PARQUET, ICEBERG, OTHER = "hudi", "parquet", "iceberg", "other"
 
@@ -158,8 +158,8 @@ class Engine(Protocol):
         """Return a table with its columns; raise TableNotFoundError with the nearest names."""
         ...
 
-    def files(self, name: TableName) -> list[Path]:
-        """Return the data files of a table that are local files; raise EngineError where they are not."""
+    def files(self, name: TableName) -> list[Place]:
+        """Return the data files of a table, in a folder or on S3; EngineError where they cannot be named."""
         ...
 
     def close(self) -> None:

@@ -29,7 +29,7 @@ from datalake_kit.errors import (
     UnreadableFileError,
     did_you_mean,
 )
-from datalake_kit.storage import check_parquet, list_files
+from datalake_kit.storage import check_parquet, list_files, local_path
 
 if TYPE_CHECKING:
     from datalake_kit.hudi.snapshot import Snapshot
@@ -140,7 +140,7 @@ def _open_hudi(name: TableName, folder: Path) -> FolderTable:
         HUDI,
         schema,
         tuple(n for n in schema.names if n in snapshot.partition_fields),
-        tuple(snapshot.parquet_files),
+        tuple(local_path(f) for f in snapshot.parquet_files),
         same_schema=False,
         snapshot=snapshot,
     )

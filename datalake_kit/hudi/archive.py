@@ -9,8 +9,7 @@ from __future__ import annotations
 import functools
 import io
 import json
-from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from typing import Any
 
 import fastavro
@@ -20,6 +19,7 @@ import pyarrow.parquet as pq
 from datalake_kit.errors import HudiError
 from datalake_kit.hudi.logformat import archived_records
 from datalake_kit.hudi.properties import TableProperties
+from datalake_kit.storage import Place, files_in, fingerprint
 
 _CONTENT_FIELDS = ("hoodieCommitMetadata", "hoodieReplaceCommitMetadata", "hoodieCleanMetadata")
 
@@ -41,7 +41,7 @@ def archived_instants(table: TableProperties) -> list[Entry]:
 
 def _old_archive(table: TableProperties) -> Iterator[Entry]:
     folder = table.folder / ".hoodie" / (table.raw.get("hoodie.archivelog.folder") or "archived")
-    for file in sorted(folder.glob(".commits_.archive.*")) if folder.is_dir() else ():
+    for file in files_in(folder, ".commits_.archive.*"):
         if file.suffix != ".crc":
             yield from _entries(file, _old_entries)
 
@@ -52,22 +52,19 @@ def _new_archive(table: TableProperties) -> Iterator[Entry]:
         yield from _entries(file, _new_entries)
 
 
-def _entries(file: Path, read: Callable[[Path], Iterator[Entry]]) -> tuple[Entry, ...]:
+def _entries(file: Place, read: Callable[[Place], Iterator[Entry]]) -> tuple[Entry, ...]:
     try:
-        stat = file.stat()
-        return _cached_entries(file, read, stat.st_size, stat.st_mtime_ns)
+        return _cached_entries(file, read, fingerprint(file))
     except Exception as problem:  # whatever a damaged file makes its decoder raise
         raise HudiError(f"The archived timeline {file} cannot be read ({problem}). Restore the file.") from problem
 
 
 @functools.lru_cache(maxsize=512)
-def _cached_entries(
-    file: Path, read: Callable[[Path], Iterator[Entry]], _size: int, _changed: int
-) -> tuple[Entry, ...]:
+def _cached_entries(file: Place, read: Callable[[Place], Iterator[Entry]], _fingerprint: Hashable) -> tuple[Entry, ...]:
     return tuple(read(file))
 
 
-def _old_entries(file: Path) -> Iterator[Entry]:
+def _old_entries(file: Place) -> Iterator[Entry]:
     for record in archived_records(file):
         if record.get("actionState") == "COMPLETED":
             head = {
@@ -79,9 +76,9 @@ def _old_entries(file: Path) -> Iterator[Entry]:
             yield head, next((record[f] for f in _CONTENT_FIELDS if record.get(f)), {})
 
 
-def _new_entries(file: Path) -> Iterator[Entry]:
+def _new_entries(file: Place) -> Iterator[Entry]:
     columns = ["instantTime", "completionTime", "action", "metadata"]
-    for row in pq.read_table(pa.OSFile(str(file)), columns=columns).to_pylist():
+    for row in pq.read_table(pa.BufferReader(file.read_bytes()), columns=columns).to_pylist():
         head = {
             "instant": row["instantTime"],
             "action": row["action"],
@@ -91,7 +88,7 @@ def _new_entries(file: Path) -> Iterator[Entry]:
         yield head, _single_record(row["metadata"]) if row["metadata"] else {}
 
 
-def _manifest_files(folder: Path) -> list[Path]:
+def _manifest_files(folder: Place) -> list[Place]:
     """Name the files of the newest manifest; older files of the folder are left-overs of its compaction."""
     version = folder / "_version_"
     if not version.is_file():

@@ -10,16 +10,19 @@ import functools
 import io
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import fastavro
 
 from datalake_kit.errors import HudiError
 from datalake_kit.hudi.archive import archived_instants
 from datalake_kit.hudi.properties import TableProperties, read_properties
+from datalake_kit.storage import Place, files_in, fingerprint, for_each
+
+_In = TypeVar("_In")
+_Out = TypeVar("_Out")
 
 WRITING_ACTIONS = ("commit", "deltacommit", "replacecommit")
 REARRANGING_OPERATIONS = ("COMPACT", "CLUSTER", "LOG_COMPACT")  # they move rows and change none
@@ -56,7 +59,7 @@ class Instant:
     action: str
     state: str
     completed: str | None
-    file: Path
+    file: Place
     archived: bool = False
 
 
@@ -123,8 +126,18 @@ class Timeline:
         return any(i.archived for i in self.instants)
 
 
-def load_timeline(location: str | Path) -> Timeline:
+@dataclass(frozen=True)
+class Damage:
+    """A completed instant, or the archive (`instant` is None), that cannot be read, and why."""
+
+    instant: Instant | None
+    problem: str
+
+
+def load_timeline(location: str | Place, *, damage: list[Damage] | None = None) -> Timeline:
     """Read the timeline of the Hudi table in a folder, its archive included.
+
+    With a list for `damage`, what cannot be read is added to it and left out: what is left is not the timeline.
 
     Raises
     ------
@@ -136,22 +149,46 @@ def load_timeline(location: str | Path) -> Timeline:
     table = read_properties(location)
     active = _active_instants(table)
     known = {(i.requested, i.action) for i in active if i.state == "completed"}
-    archived = [(i, m) for i, m in archived_instants(table) if (i["instant"], i["action"]) not in known]
-    old = [_archived_instant(i) for i, _ in archived]
-    commits = [_commit(i, m) for i, (_, m) in zip(old, archived, strict=True) if i.action in WRITING_ACTIONS]
-    commits += [_commit(i, _content(i.file)) for i in active if _is_write(i)]
-    cleans = [_earliest_retained(m) for i, m in archived if i["action"] == "clean"]
-    cleans += [_earliest_retained(_content(i.file)) for i in active if i.action == "clean" and i.state == "completed"]
+    entries = _given(archived_instants, table, None, damage) or []
+    archived = [(_archived_instant(i), m) for i, m in entries if (i["instant"], i["action"]) not in known]
+    told = [i for i in active if i.state == "completed" and i.action in (*WRITING_ACTIONS, "clean")]
+    reads = zip(told, for_each(_content_or_problem, [i.file for i in told]), strict=True)
+    contents = [(i, m) for i, r in reads if (m := _given(_raised, r, i, damage)) is not None]
+    written = [(i, m) for i, m in [*archived, *contents] if i.action in WRITING_ACTIONS]
+    commits = [c for i, m in written if (c := _given(functools.partial(_commit, i), m, i, damage)) is not None]
+    cleans = [_earliest_retained(m) for i, m in [*archived, *contents] if i.action == "clean"]
     return Timeline(
         table=table,
-        instants=tuple(sorted([*old, *active], key=lambda i: i.requested)),
+        instants=tuple(sorted([*(i for i, _ in archived), *active], key=lambda i: i.requested)),
         commits=tuple(sorted(commits, key=lambda c: c.requested)),
         retained_from=max(cleans, default=""),
     )
 
 
-def _is_write(instant: Instant) -> bool:
-    return instant.state == "completed" and instant.action in WRITING_ACTIONS
+def _given(
+    read: Callable[[_In], _Out], source: _In, instant: Instant | None, damage: list[Damage] | None
+) -> _Out | None:
+    """Return what `read` makes of a source; where it fails and damage is collected, note that and return None."""
+    try:
+        return read(source)
+    except HudiError as problem:
+        if damage is None:
+            raise
+        damage.append(Damage(instant, str(problem)))
+        return None
+
+
+def _content_or_problem(file: Place) -> Mapping[str, Any] | HudiError:
+    try:
+        return _content(file)
+    except HudiError as problem:
+        return problem
+
+
+def _raised(content: Mapping[str, Any] | HudiError) -> Mapping[str, Any]:
+    if isinstance(content, HudiError):
+        raise content
+    return content
 
 
 def _active_instants(table: TableProperties) -> list[Instant]:
@@ -160,7 +197,7 @@ def _active_instants(table: TableProperties) -> list[Instant]:
         folder = folder / table.raw.get("hoodie.timeline.path", "timeline")
     latest: dict[tuple[str, str], Instant] = {}
     order = {"requested": 0, "inflight": 1, "completed": 2}
-    for file in sorted(folder.iterdir()) if folder.is_dir() else ():
+    for file in files_in(folder):
         instant = _parse_name(file, table.has_new_layout)
         if instant is None:
             continue
@@ -170,9 +207,9 @@ def _active_instants(table: TableProperties) -> list[Instant]:
     return list(latest.values())
 
 
-def _parse_name(file: Path, new_layout: bool) -> Instant | None:
+def _parse_name(file: Place, new_layout: bool) -> Instant | None:
     match = (_NEW_NAME if new_layout else _OLD_NAME).match(file.name)
-    if match is None or not file.is_file():
+    if match is None:
         return None
     action, _, state = match["rest"].partition(".")
     if action == "inflight":  # a commit in flight has no action in its name
@@ -190,18 +227,18 @@ def _archived_instant(entry: Mapping[str, Any]) -> Instant:
     return Instant(entry["instant"], entry["action"], "completed", entry["completed"], entry["file"], archived=True)
 
 
-def _content(file: Path) -> Mapping[str, Any]:
-    stat = file.stat()
-    return _decoded(file, stat.st_size, stat.st_mtime_ns)
+def _content(file: Place) -> Mapping[str, Any]:
+    return _decoded(file, fingerprint(file))
 
 
 @functools.lru_cache(maxsize=4096)
-def _decoded(file: Path, size: int, _changed: int) -> Mapping[str, Any]:
+def _decoded(file: Place, _fingerprint: Hashable) -> Mapping[str, Any]:
     """Decode an instant file; instants never change, so each is decoded once while its size and time stay."""
-    if size == 0:
+    data = file.read_bytes()
+    if not data:
         raise HudiError(f"The completed instant {file} is empty, so what it wrote is unknown. Restore the file.")
     try:
-        return decode_instant(file.read_bytes())
+        return decode_instant(data)
     except Exception as problem:  # whatever a damaged Avro or JSON file makes the decoder raise
         raise HudiError(f"The instant {file} cannot be decoded ({problem}). Restore the file.") from problem
 

@@ -12,12 +12,12 @@ import json
 import struct
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import fastavro
 
 from datalake_kit.errors import UnreadableFileError
+from datalake_kit.storage import Place
 
 MAGIC = b"#HUDI#"
 COMMAND, DELETE, CORRUPT, AVRO_DATA = 0, 1, 2, 3
@@ -38,7 +38,7 @@ class Block:
         return self.header.get(INSTANT_TIME, "")
 
 
-def read_blocks(file: Path) -> Iterator[Block]:
+def read_blocks(file: Place) -> Iterator[Block]:
     """Give the blocks of a log file in order.
 
     Raises
@@ -62,7 +62,7 @@ def read_blocks(file: Path) -> Iterator[Block]:
         position = end
 
 
-def archived_records(file: Path) -> Iterator[dict[str, Any]]:
+def archived_records(file: Place) -> Iterator[dict[str, Any]]:
     """Give the records of the Avro blocks of an archive file, decoded."""
     for block in read_blocks(file):
         if block.type != AVRO_DATA:
@@ -79,7 +79,7 @@ def archived_records(file: Path) -> Iterator[dict[str, Any]]:
             position += 4 + size
 
 
-def _block(body: bytes, file: Path) -> Block:
+def _block(body: bytes, file: Place) -> Block:
     kind = _number(body, 4, ">i", file)
     entries = _number(body, 8, ">i", file)
     position = 12
@@ -92,7 +92,7 @@ def _block(body: bytes, file: Path) -> Block:
     return Block(kind, header, body[position + 8 : position + 8 + length])
 
 
-def _number(data: bytes, position: int, form: str, file: Path) -> int:
+def _number(data: bytes, position: int, form: str, file: Place) -> int:
     try:
         value: int = struct.unpack_from(form, data, position)[0]
     except struct.error:

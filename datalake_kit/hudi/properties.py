@@ -5,10 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from datalake_kit.errors import HudiError, TableNotFoundError, UnreadableFileError
-from datalake_kit.storage import local_path
+from datalake_kit.storage import Place, place
 
 COPY_ON_WRITE = "COPY_ON_WRITE"
 MERGE_ON_READ = "MERGE_ON_READ"
@@ -23,7 +22,7 @@ _CONTROL = {"t": "\t", "n": "\n", "r": "\r", "f": "\f"}
 class TableProperties:
     """What hoodie.properties says of a table; `raw` has every entry as it is written."""
 
-    folder: Path
+    folder: Place
     name: str
     version: int
     type: str
@@ -43,6 +42,35 @@ class TableProperties:
         return self.raw.get("hoodie.populate.meta.fields", "true").lower() != "false"
 
     @property
+    def drops_partition_columns(self) -> bool:
+        """Whether the partition columns are left out of the files, so that their paths alone tell the values."""
+        return self._is_on("hoodie.datasource.write.drop.partition.columns")
+
+    @property
+    def hive_style(self) -> bool:
+        """Whether partition folders are named column=value."""
+        return self._is_on("hoodie.datasource.write.hive_style_partitioning")
+
+    @property
+    def url_encoded(self) -> bool:
+        """Whether the values in the names of partition folders are URL-encoded."""
+        return self._is_on("hoodie.datasource.write.partitionpath.urlencode")
+
+    @property
+    def key_generator(self) -> str:
+        """The class that makes keys and partition paths, without its package; version 8 and later give its type."""
+        made_by = self.raw.get("hoodie.table.keygenerator.class", "").rsplit(".", 1)[-1]
+        return made_by or self.raw.get("hoodie.table.keygenerator.type", "")
+
+    @property
+    def timeline_timezone(self) -> str | None:
+        """The zone of the instants: UTC, LOCAL (that of the writing machine), or None when the table does not say."""
+        return self.raw.get("hoodie.table.timeline.timezone", "").strip().upper() or None
+
+    def _is_on(self, entry: str) -> bool:
+        return self.raw.get(entry, "false").strip().lower() == "true"
+
+    @property
     def merge_mode(self) -> str:
         """How two versions of one key are put in order: by event time, by commit time, or by a class of the user's."""
         mode = self.raw.get("hoodie.record.merge.mode", "")
@@ -50,12 +78,12 @@ class TableProperties:
         return mode or {"OverwriteWithLatestAvroPayload": "COMMIT_TIME_ORDERING"}.get(payload, payload or "unknown")
 
 
-def is_hudi_table(folder: str | Path) -> bool:
+def is_hudi_table(folder: str | Place) -> bool:
     """Whether a folder is a Hudi table: it has .hoodie/hoodie.properties."""
-    return (local_path(folder) / ".hoodie" / "hoodie.properties").is_file()
+    return (place(folder) / ".hoodie" / "hoodie.properties").is_file()
 
 
-def read_properties(location: str | Path) -> TableProperties:
+def read_properties(location: str | Place) -> TableProperties:
     """Read the settings of the Hudi table in a folder; refuse by name what cannot be read exactly.
 
     Raises
@@ -65,7 +93,7 @@ def read_properties(location: str | Path) -> TableProperties:
     HudiError
         A table version, table type or base file format that this package does not read.
     """
-    folder = local_path(location)
+    folder = place(location)
     file = folder / ".hoodie" / "hoodie.properties"
     try:
         text = file.read_text(encoding="utf-8")
@@ -112,7 +140,7 @@ def _unescape(text: str) -> str:
     return _ESCAPE.sub(one, text)
 
 
-def _from_entries(folder: Path, raw: Mapping[str, str]) -> TableProperties:
+def _from_entries(folder: Place, raw: Mapping[str, str]) -> TableProperties:
     ordering = raw.get("hoodie.table.ordering.fields") or raw.get("hoodie.table.precombine.field") or ""
     version = raw.get("hoodie.table.version", "0")
     if not version.isdigit():
@@ -150,8 +178,3 @@ def _refuse_unknown(table: TableProperties) -> None:
         raise HudiError(f"{where} has base files in the format {file_format}. Only PARQUET is read.")
     if table.raw.get("hoodie.bootstrap.base.path"):
         raise HudiError(f"{where} was bootstrapped: its rows are outside its folder. Rewrite it, or read it in Spark.")
-    if table.raw.get("hoodie.datasource.write.drop.partition.columns", "false").lower() == "true":
-        raise HudiError(
-            f"{where} leaves the partition columns out of its files (drop.partition.columns=true), which is not read "
-            "by this version. Read it through Athena or Spark."
-        )

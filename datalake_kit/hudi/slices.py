@@ -7,16 +7,14 @@ complete; a file that a complete commit names must be there with its size.
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from datalake_kit.errors import HudiError, UnreadableFileError
 from datalake_kit.hudi.commits import Timeline, WriteStat
 from datalake_kit.hudi.logformat import COMMAND, read_blocks
-from datalake_kit.storage import check_parquet
+from datalake_kit.storage import Place, check_parquet, listing
 
 _BASE_NAME = re.compile(r"^(?P<id>.+?)_(?P<token>[0-9-]+)_(?P<instant>\d{14}|\d{17})\.(?P<suffix>[a-z]+)$")
 _LOG_NAME = re.compile(
@@ -87,12 +85,19 @@ class _Group:
 _Groups = dict[tuple[str, str], _Group]
 
 
-def resolve_slices(timeline: Timeline, until: str) -> Resolution:
-    """Work out the file slices as of an instant, and check that every file of them is there with its size."""
-    present = _listing(timeline.table.folder)
+def resolve_slices(timeline: Timeline, until: str, *, base_only: bool = False) -> Resolution:
+    """Work out the file slices as of an instant, and check that every file of them is there with its size.
+
+    With `base_only` log files are as if they were not there: what they changed is left out.
+    """
+    every = listing(timeline.table.folder)
+    present = {path: size for path, size in every.items() if not path.endswith(_IGNORED_SUFFIXES)}
     groups: _Groups = {}
+    if base_only:
+        present = {path: size for path, size in present.items() if not path.rsplit("/", 1)[-1].startswith(".")}
     for named in _named_files(timeline, until):
-        _put(groups, named)
+        if not (base_only and named.is_log):
+            _put(groups, named)
     strays: list[str] = []
     for path in sorted(present):
         found = _vouched_by_name(timeline, path, until, groups)
@@ -244,25 +249,9 @@ def _is_over(timeline: Timeline, log: DataFile, base: DataFile) -> bool:
     return timeline.completion_of(log.instant) > base.instant
 
 
-def _listing(folder: Path) -> dict[str, int]:
-    """Every file of the table with its size, relative to its folder; .hoodie is left out."""
-    found: dict[str, int] = {}
-    stack = [(str(folder), "")]
-    while stack:
-        top, prefix = stack.pop()
-        with os.scandir(top) as entries:
-            for entry in entries:
-                if entry.is_dir():
-                    if entry.name != ".hoodie":
-                        stack.append((entry.path, f"{prefix}{entry.name}/"))
-                elif not entry.name.endswith(_IGNORED_SUFFIXES):
-                    found[prefix + entry.name] = entry.stat().st_size
-    return found
-
-
 def _problem(timeline: Timeline, file: DataFile, size: int | None) -> str:
     """Say what is wrong with a file of the table, given its size on disk (None: not there); empty when nothing is."""
-    where = f"{timeline.table.folder / file.path}"
+    where = timeline.table.folder / file.path
     kind = "log file" if file.is_log else "base file"
     if size is None:
         return f"The {kind} of commit {file.instant} is gone: {where}. Restore it; what is left is not the table."
@@ -274,7 +263,7 @@ def _problem(timeline: Timeline, file: DataFile, size: int | None) -> str:
     return f"The {kind} of commit {file.instant} has {size} bytes instead of {file.bytes}: {where}. Restore it."
 
 
-def _parquet_problem(path: str) -> str:
+def _parquet_problem(path: Place) -> str:
     try:
         check_parquet(path)
     except UnreadableFileError as problem:

@@ -16,6 +16,7 @@ from datalake_kit.jira.fields import Wanted, merge_names, to_frame, unpack
 from datalake_kit.jira.names import FieldInfo, read_fields
 from datalake_kit.jira.newest import LandedFile, Newest, choose, field_records, look_at, raw_rows
 from datalake_kit.jira.plan import connect, count_kinds
+from datalake_kit.storage import local_path
 
 if TYPE_CHECKING:
     from datalake_kit.lake import Lake
@@ -189,7 +190,8 @@ def load(lake: Lake, table: str, as_of: str | date | datetime | None = None) -> 
     >>> issues = dk.jira.load(lake, "jiralake.jira_raw")          # doctest: +SKIP
     >>> issues.frame()[["key", "status", "story_points"]]         # doctest: +SKIP
     """
-    return JiraIssues(table, lake.table(table).files(), _instant(as_of))
+    files = [local_path(f) for f in lake.table(table).files()]
+    return JiraIssues(table, files, _instant(as_of))
 
 
 def _instant(as_of: str | date | datetime | None) -> datetime | None:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import fnmatch
 import os
 import shutil
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import overload
+from typing import TypeVar, overload
 
 from datalake_kit.errors import UnreadableFileError
 from datalake_kit.storage.s3 import S3Path
 
 Place = Path | S3Path
+T = TypeVar("T")
 
 TEMPORARY_PREFIX = "._writing-"  # begins with a dot: no reader of a lake takes it for data
 HUDI_FOLDER = ".hoodie"
@@ -92,6 +94,20 @@ def listing(folder: str | Place) -> dict[str, int]:
     return found
 
 
+def files_in(folder: str | Place, pattern: str = "*") -> list[Place]:
+    """List the files right in a folder whose names match a pattern, in order; none where there is no such folder."""
+    root = place(folder)
+    if isinstance(root, S3Path):
+        objects: list[Place] = [f for f in root.glob(pattern) if f.is_file()]
+        return objects
+    try:
+        with os.scandir(root) as entries:
+            names = sorted(e.name for e in entries if e.is_file())
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    return [root / n for n in names if fnmatch.fnmatchcase(n, pattern)]
+
+
 def fingerprint(file: Place) -> Hashable:
     """Return what changes when the content of a file changes: size and time, on S3 size and ETag. For caches."""
     if isinstance(file, S3Path):
@@ -103,10 +119,15 @@ def fingerprint(file: Place) -> Hashable:
 
 def read_many(files: Sequence[Place]) -> list[bytes]:
     """Read whole files, in the order given; on S3 several at once."""
+    return for_each(lambda file: file.read_bytes(), files)
+
+
+def for_each(ask: Callable[[Place], T], files: Sequence[Place]) -> list[T]:
+    """Return what a function says of each file, in the order given; for files on S3 it is called in several threads."""
     if sum(isinstance(f, S3Path) for f in files) < 2:
-        return [f.read_bytes() for f in files]
+        return [ask(f) for f in files]
     with ThreadPoolExecutor(max_workers=min(_READERS, len(files))) as pool:
-        return list(pool.map(lambda f: f.read_bytes(), files))
+        return list(pool.map(ask, files))
 
 
 def copy_to(file: str | Place, folder: str | Path) -> Path:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import pyarrow.parquet as pq
 
 PARQUET_MAGIC = b"PAR1"
+_INT96 = "us"  # in nanoseconds, pyarrow's default, times before 1678 come out wrong without an error
 _LEAST = 12  # magic, footer length, magic
 _TAIL = 64 * 1024  # holds the footer of most files
 _WHOLE = 1024 * 1024  # a file up to this size comes with one request
@@ -38,11 +39,12 @@ def open_parquet(file: str | Place) -> pq.ParquetFile:
     try:
         if not isinstance(source, S3Path):
             check_parquet(source)
-            return pq.ParquetFile(pa.OSFile(str(source)))
+            return pq.ParquetFile(pa.OSFile(str(source)), coerce_int96_timestamp_unit=_INT96)
         data, size = _tail(source, _WHOLE)
         if len(data) == size:
-            return pq.ParquetFile(pa.BufferReader(data))
-        return pq.ParquetFile(_remote(source), metadata=_metadata(source, data, size), pre_buffer=True)
+            return pq.ParquetFile(pa.BufferReader(data), coerce_int96_timestamp_unit=_INT96)
+        footer = _metadata(source, data, size)
+        return pq.ParquetFile(_remote(source), metadata=footer, pre_buffer=True, coerce_int96_timestamp_unit=_INT96)
     except (pa.ArrowException, OSError) as problem:
         raise _unreadable(source, problem) from problem
 
