@@ -84,9 +84,17 @@ def change_time(name: str) -> datetime | None:
         return None  # digits that are no time: not one of DMS's names
 
 
-def is_transactions(name: str) -> bool:
-    """Whether a file holds changes of all tables in transaction order."""
-    return bool(_TRANSACTION.fullmatch(stem(name)))
+def in_transaction_order(name: str, cdc_path: str | None = None) -> bool:
+    """Whether a file, named relative to the staging folder, holds changes of all tables in transaction order.
+
+    >>> in_transaction_order("changes/20260301-101207737.csv", "changes")
+    True
+    """
+    if file_format(name) != "csv":
+        return False
+    folder, _, own = name.rpartition("/")
+    below = bool(cdc_path) and f"{folder}/".startswith(f"{str(cdc_path).strip('/')}/")
+    return bool(_TRANSACTION.fullmatch(stem(own))) or (below and change_time(own) is not None)
 
 
 def kind_of(name: str) -> str:

@@ -1,0 +1,154 @@
+"""A temporary folder in which every DMS file is a local Parquet file, whatever DMS wrote and wherever it lies."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from datalake_kit.cdc.csv_convert import convert, is_packed, pieces, plain_text, sample
+from datalake_kit.cdc.csv_rows import Field, Layout, is_header, layout
+from datalake_kit.cdc.dms_names import CHANGE, file_format, in_transaction_order
+from datalake_kit.cdc.settings import DEFAULT, DmsSettings
+from datalake_kit.cdc.transactions import SchemaTable, split_tables
+from datalake_kit.errors import DataError, UnreadableFileError
+from datalake_kit.storage import Place, check_parquet, local_copy
+
+if TYPE_CHECKING:
+    from datalake_kit.cdc.dms import DmsFile
+
+
+@dataclass
+class Spool:
+    """Gives local Parquet files for DMS files; use it in `with`, the folder goes away at its end.
+
+    Parameters
+    ----------
+    within : path, optional
+        The folder in which to make the temporary one; without it the system's.
+
+    Examples
+    --------
+    >>> with Spool() as spool:                                                             # doctest: +SKIP
+    ...     paths = spool.parquet(files, DmsSettings(columns={"sales.orders": ["ID", "AMOUNT"]}))
+    """
+
+    within: str | Path | None = None
+    folder: Path = field(init=False, default=Path())
+    _made: dict[tuple[str, str, str], Path] = field(init=False, default_factory=dict, repr=False)
+    _split: dict[str, dict[SchemaTable, Path]] = field(init=False, default_factory=dict, repr=False)
+    _count: int = field(init=False, default=0, repr=False)
+
+    def __enter__(self) -> Spool:
+        self.folder = Path(tempfile.mkdtemp(prefix="datalake-kit-spool-", dir=self.within))
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self._made.clear()
+        self._split.clear()
+
+    def parquet(self, files: Sequence[DmsFile], settings: DmsSettings | None = None) -> list[Path]:
+        """Return for each DMS file of one table a local Parquet file with its rows, in their order.
+
+        Local Parquet is given as it is. Files on S3 are copied in pieces, CSV is converted in batches: columns of a CSV
+        file are all text, NULL where the file says so. An operation that the file has is the column `Op`.
+
+        Raises
+        ------
+        DataError
+            A file that is neither Parquet nor CSV; CSV whose columns nothing tells; a row of another width (the file
+            and the line are named).
+        UnreadableFileError
+            A file is gone, cut short, or of another encoding.
+        """
+        settings = settings or DEFAULT
+        texts = {f: self._text(f, settings) for f in files if self._known(f) is None and _is_csv(f)}
+        samples = {f: sample(t, settings, _where(f, settings)) for f, t in texts.items()}
+        sibling = _sibling_header(samples, settings)
+        for file in files:
+            if self._known(file) is None:
+                key = (str(file.path), file.schema, file.table)
+                if file in texts:
+                    told = _layout(file, samples[file], settings, sibling)
+                    self._made[key] = convert(texts[file], told, self._new("parquet"), settings, _where(file, settings))
+                else:
+                    self._made[key] = self._as_parquet(file.path)
+        return [self._made[str(f.path), f.schema, f.table] for f in files]
+
+    def _known(self, file: DmsFile) -> Path | None:
+        return self._made.get((str(file.path), file.schema, file.table))
+
+    def _as_parquet(self, path: Place) -> Path:
+        if file_format(path.name) != "parquet":
+            raise DataError(f"{path} is neither Parquet nor CSV. Move it away, or read it yourself.")
+        local = self._local(path)
+        if is_packed(local):
+            whole = self._new("parquet")
+            with whole.open("wb") as handle:
+                handle.writelines(pieces(local, True, str(path)))
+            local = whole
+        check_parquet(local)
+        return local
+
+    def _text(self, file: DmsFile, settings: DmsSettings) -> Path:
+        if not in_transaction_order(file.name, settings.cdc_path):
+            return plain_text(self._local(file.path), self._new("csv"), settings, str(file.path))
+        key = str(file.path)
+        if key not in self._split:
+            whole = plain_text(self._local(file.path), self._new("csv"), settings, key)
+            self._split[key] = split_tables(whole, settings, key, lambda _: self._new("csv"))
+        found = self._split[key].get((file.schema, file.table))
+        if found is None:
+            raise DataError(
+                f"{file.path} holds no change of {file.schema}.{file.table}. List the staging folder again."
+            )
+        return found
+
+    def _local(self, path: Place) -> Path:
+        folder = self._new("")
+        try:
+            local = local_copy(path, folder)
+        except FileNotFoundError:
+            raise UnreadableFileError(f"The DMS file is gone: {path}. List the folder again, or restore it.") from None
+        if not local.is_file():
+            raise UnreadableFileError(f"The DMS file is gone: {path}. List the folder again, or restore it.")
+        return local
+
+    def _new(self, suffix: str) -> Path:
+        self._count += 1
+        return self.folder / (f"{self._count:06d}.{suffix}" if suffix else f"{self._count:06d}")
+
+
+def _is_csv(file: DmsFile) -> bool:
+    return file_format(file.path.name) == "csv"
+
+
+def _where(file: DmsFile, settings: DmsSettings) -> str:
+    if not in_transaction_order(file.name, settings.cdc_path):
+        return str(file.path)
+    return f"the changes of {file.schema}.{file.table} in {file.path}"
+
+
+def _sibling_header(samples: dict[DmsFile, list[list[Field]]], settings: DmsSettings) -> tuple[str, ...]:
+    """Return the header of a file of the table whose first line shows that it is one."""
+    for file, rows in samples.items():
+        if rows and not in_transaction_order(file.name, settings.cdc_path):
+            first = [f.text for f in rows[0]]
+            if is_header(first, settings):
+                return tuple(first)
+    return ()
+
+
+def _layout(file: DmsFile, rows: list[list[Field]], settings: DmsSettings, sibling: tuple[str, ...]) -> Layout:
+    where = _where(file, settings)
+    if in_transaction_order(file.name, settings.cdc_path):
+        settings, sibling = replace(settings, header=False), ()
+    known = settings.columns_of(file.schema, file.table)
+    return layout(rows, where, settings, known=known, changes=file.kind == CHANGE, sibling=sibling)
