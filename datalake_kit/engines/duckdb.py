@@ -15,7 +15,7 @@ import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 import pyarrow as pa
@@ -38,7 +38,10 @@ from datalake_kit.errors import (
     did_you_mean,
 )
 from datalake_kit.sql import quote_identifier
-from datalake_kit.storage import write_folder_atomically
+from datalake_kit.storage import Place, write_folder_atomically
+
+if TYPE_CHECKING:
+    from datalake_kit.hudi.snapshot import Snapshot
 
 BATCH_ROWS = 100_000
 DIALECTS = ("athena", "duckdb")
@@ -73,10 +76,10 @@ class DuckDBEngine:
         """Return a table with its columns."""
         return self.catalog.open(name).info()
 
-    def files(self, name: TableName) -> list[Path]:
+    def files(self, name: TableName) -> list[Place]:
         """Return the Parquet files of a table; of a Hudi table, every file of its newest snapshot."""
         table = self.catalog.open(name)
-        return list(table.snapshot.all_files) if table.snapshot is not None else list(table.files)
+        return list(table.snapshot.all_files if table.snapshot is not None else table.files)
 
     def close(self) -> None:
         """Close the database."""
@@ -158,6 +161,16 @@ class DuckDBEngine:
         return Execution(
             reader.schema, _batches(cursor, reader, statement, tables), stats, _bytes_read(cursor), _started=started
         )
+
+    def cursor(self) -> Any:
+        """Return a cursor of its own of the database, closed to everything but the lake's files.
+
+        Raises
+        ------
+        EngineError
+            The lake is closed.
+        """
+        return self._cursor()
 
     def _cursor(self) -> Any:
         try:
@@ -297,20 +310,32 @@ def _show(cursor: Any, table: FolderTable) -> None:
     """Make the view of one table: its columns in lower case, as the Glue catalog has them."""
     name = TableName(fold(table.name.database), fold(table.name.table))
     cursor.execute(f"CREATE SCHEMA IF NOT EXISTS {quote_identifier(name.database)}")
-    columns = ", ".join(_column(f, table) for f in table.schema)
-    parts = []
-    if table.files:
-        parts.append(f"SELECT {columns} FROM {_read_parquet(table)}")
-    if table.snapshot is not None and table.snapshot.needs_merge:
-        merged = f"_dk_merged_{uuid.uuid4().hex}"
-        cursor.register(merged, table.snapshot.merged().select(table.schema.names))
-        parts.append(f"SELECT {columns} FROM {quote_identifier(merged)}")
-    if not parts:
-        nothing = ", ".join(
-            f"CAST(NULL AS {duckdb_type(f.type)}) AS {quote_identifier(fold(f.name))}" for f in table.schema
-        )
-        parts.append(f"SELECT {nothing} WHERE FALSE")
+    if table.snapshot is not None:
+        parts = _snapshot_parts(cursor, table.schema, table.snapshot)
+    else:
+        parts = [f"SELECT {', '.join(_column(f, table) for f in table.schema)} FROM {_read_parquet(table)}"]
     cursor.execute(f"CREATE OR REPLACE VIEW {name.quoted} AS {' UNION ALL '.join(parts)}")
+
+
+def _snapshot_parts(cursor: Any, schema: pa.Schema, snapshot: Snapshot) -> list[str]:
+    """Write what reads a Hudi table: its files where DuckDB reads them as they are, else their rows from Arrow."""
+    from datalake_kit.hudi.base_files import part_table
+    from datalake_kit.hudi.part_sql import reads_alike, select_arrow, select_nothing, select_part
+
+    names = [fold(n) for n in schema.names]
+    parts, read = [], []
+    for part in snapshot.parts:
+        if reads_alike(part, schema):
+            parts.append(select_part(part, schema, names))
+        else:
+            read.append(part_table(part, schema, schema.names))
+    if snapshot.needs_merge:
+        read.append(snapshot.merged().select(schema.names))
+    for rows in read:
+        relation = f"_dk_rows_{uuid.uuid4().hex}"
+        cursor.register(relation, rows)
+        parts.append(select_arrow(relation, schema, names))
+    return parts or [select_nothing(schema, names)]
 
 
 def _column(field: pa.Field, table: FolderTable) -> str:

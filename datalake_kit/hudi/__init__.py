@@ -13,12 +13,12 @@ from datalake_kit.hudi.snapshot import Snapshot, open_snapshot
 
 if TYPE_CHECKING:
     from datalake_kit.hudi.history import timeline
-    from datalake_kit.hudi.rows import read
+    from datalake_kit.hudi.reading import batches, count, read
 
-__all__ = ["Snapshot", "open_snapshot", "read", "timeline"]
+__all__ = ["Snapshot", "batches", "count", "open_snapshot", "read", "timeline"]
 
 # No module may have the name of a verb: importing it would put the module in the verb's place.
-_HOME = {"read": "rows", "timeline": "history"}
+_HOME = {"batches": "reading", "count": "reading", "read": "reading", "timeline": "history"}
 
 
 def __getattr__(name: str) -> Any:

@@ -1,46 +1,115 @@
-"""Instants as Hudi writes them (17 digits, yyyyMMddHHmmssSSS) and as people write them."""
+"""Instants as Hudi writes them (17 digits, yyyyMMddHHmmssSSS) and as people write them.
+
+Hudi writes instants in the time of a zone: UTC, or the local time of the machine that wrote the table (LOCAL), of which
+the table does not keep the name.
+"""
 
 from __future__ import annotations
 
 import re
-from datetime import UTC, date, datetime
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
+from zoneinfo import ZoneInfo
 
-from datalake_kit.errors import HudiError
+from datalake_kit.errors import HudiError, ParameterError
+
+TIMEZONE_PROPERTY = "hoodie.table.timeline.timezone"
 
 
-def to_instant(moment: datetime | date | str) -> str:
-    """Turn a moment into the 17 digits of a Hudi instant, in UTC.
+@dataclass(frozen=True)
+class WriterZone:
+    """The zone in which a table's instants are written, and how that is known."""
 
-    An instant of 14 digits means the end of its second, as Hudi reads it; a date means its first millisecond.
+    zone: tzinfo
+    told: str
+
+    def instant(self, moment: datetime | date | str) -> str:
+        """Turn a moment into an instant of this zone; see `to_instant`."""
+        return to_instant(moment, self.zone)
+
+
+def writer_zone(given: str | None, declared: str = "") -> WriterZone:
+    """Return the zone of a table's instants: the one given, else the one its properties declare, else UTC.
+
+    Raises
+    ------
+    ParameterError
+        The zone given is no zone.
+
+    >>> writer_zone(None, "LOCAL").told
+    'UTC (assumed: the table says LOCAL)'
+    >>> writer_zone("+02:00").zone.utcoffset(None)
+    datetime.timedelta(seconds=7200)
+    """
+    if given is not None:
+        return WriterZone(_zone(given), str(given))
+    if declared.strip().upper() == "UTC":
+        return WriterZone(UTC, "UTC")
+    said = f"the table says {declared.strip()}" if declared.strip() else "the table does not say"
+    return WriterZone(UTC, f"UTC (assumed: {said})")
+
+
+def to_instant(moment: datetime | date | str, zone: tzinfo = UTC) -> str:
+    """Turn a moment into the 17 digits of a Hudi instant of a zone.
+
+    A moment without a zone is in UTC; a date means its first millisecond. Digits are an instant already and stay as
+    they are; 14 of them mean the end of their second, as Hudi reads it. In the hour that a zone has twice, when its
+    summer ends, both moments have the same digits: as in Hudi itself, the digits decide.
 
     Raises
     ------
     HudiError
         The text is neither ISO 8601 nor an instant of 14 or 17 digits.
+    ParameterError
+        Neither a moment nor text.
 
     >>> to_instant("2026-03-01 10:00:00")
     '20260301100000000'
     >>> to_instant("20260301100000")
     '20260301100000999'
+    >>> to_instant("2026-03-01 10:00:00", ZoneInfo("America/Chicago"))
+    '20260301040000000'
     """
     if isinstance(moment, str):
-        return _from_text(moment.strip())
-    if not isinstance(moment, datetime):
-        moment = datetime(moment.year, moment.month, moment.day, tzinfo=UTC)
-    return _digits(moment)
+        return _from_text(moment.strip(), zone)
+    if isinstance(moment, datetime) and moment == moment:  # pandas' NaT is a datetime that equals nothing
+        return _digits(moment, zone)
+    if isinstance(moment, date) and not isinstance(moment, datetime):
+        return _digits(datetime(moment.year, moment.month, moment.day, tzinfo=UTC), zone)
+    raise ParameterError(
+        f"A moment is a datetime, a date, ISO text such as '2026-03-01T10:00:00' or an instant of 14 or 17 digits as "
+        f"text, not {moment!r}."
+    )
 
 
-def to_datetime(instant: str | None) -> datetime | None:
-    """Turn an instant of 14 or 17 digits into a time in UTC; None for anything else."""
+def to_datetime(instant: str | None, zone: tzinfo = UTC) -> datetime | None:
+    """Turn an instant of 14 or 17 digits, written in a zone, into a time in UTC; None for anything else."""
     if not instant or not re.fullmatch(r"\d{14}|\d{17}", instant):
         return None
     try:
-        return datetime.strptime(instant.ljust(17, "0") + "000", "%Y%m%d%H%M%S%f").replace(tzinfo=UTC)
-    except ValueError:
+        local = datetime.strptime(instant.ljust(17, "0") + "000", "%Y%m%d%H%M%S%f")  # noqa: DTZ007 (given below)
+        return local.replace(tzinfo=zone).astimezone(UTC)
+    except (ValueError, OverflowError):
         return None
 
 
-def _from_text(text: str) -> str:
+def _zone(given: str) -> tzinfo:
+    text = given.strip() if isinstance(given, str) else ""
+    offset = re.fullmatch(r"([+-])(\d{2}):?(\d{2})", text)
+    if offset and int(offset[2]) < 24 and int(offset[3]) < 60:
+        hours = timedelta(hours=int(offset[2]), minutes=int(offset[3]))
+        return timezone(-hours if offset[1] == "-" else hours)
+    if text.upper() in ("UTC", "Z"):
+        return UTC
+    try:
+        return ZoneInfo(text)
+    except (ValueError, OSError, LookupError):  # no such zone, a path, a folder of zones
+        raise ParameterError(
+            f"timezone={given!r} is no time zone. Give a name such as 'Europe/Athens', 'UTC', or an offset '+02:00'."
+        ) from None
+
+
+def _from_text(text: str, zone: tzinfo) -> str:
     if re.fullmatch(r"\d{17}", text):
         return text
     if re.fullmatch(r"\d{14}", text):
@@ -48,7 +117,7 @@ def _from_text(text: str) -> str:
     try:
         if text.isdigit():
             raise ValueError
-        return _digits(datetime.fromisoformat(text))
+        return _digits(datetime.fromisoformat(text), zone)
     except ValueError:
         raise HudiError(
             f"as_of={text!r} is no moment. Give a datetime, ISO text such as 2026-03-01T10:00:00, or an "
@@ -56,6 +125,10 @@ def _from_text(text: str) -> str:
         ) from None
 
 
-def _digits(moment: datetime) -> str:
-    utc = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-    return utc.strftime("%Y%m%d%H%M%S") + f"{utc.microsecond // 1000:03d}"
+def _digits(moment: datetime, zone: tzinfo) -> str:
+    utc = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
+    try:
+        local = utc.astimezone(zone)
+    except OverflowError:  # the first or last day that Python knows
+        local = utc
+    return f"{local.year:04d}" + local.strftime("%m%d%H%M%S") + f"{local.microsecond // 1000:03d}"

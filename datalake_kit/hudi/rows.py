@@ -2,96 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from datetime import date, datetime
-from typing import TYPE_CHECKING, Literal, overload
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
-import pandas as pd
 import pyarrow as pa
 
 from datalake_kit.errors import ColumnNotFoundError, HudiError, ParameterError, did_you_mean
-from datalake_kit.hudi.snapshot import META_COLUMNS, Snapshot, as_schema, open_snapshot, read_base_file
+from datalake_kit.hudi.base_files import part_batches, part_table
+from datalake_kit.hudi.evolution import as_schema
+from datalake_kit.hudi.snapshot import META_COLUMNS, Snapshot
 from datalake_kit.sql import split_name
-from datalake_kit.tables import to_pandas
+from datalake_kit.tables import Table
 
 if TYPE_CHECKING:
-    from datalake_kit.lake import Lake, Table
+    from datalake_kit.lake import Lake
 
-
-@overload
-def read(
-    lake: Lake,
-    table: str | Table,
-    *,
-    columns: Iterable[str] | None = ...,
-    as_of: datetime | date | str | None = ...,
-    arrow: Literal[False] = ...,
-) -> pd.DataFrame: ...
-@overload
-def read(
-    lake: Lake,
-    table: str | Table,
-    *,
-    columns: Iterable[str] | None = ...,
-    as_of: datetime | date | str | None = ...,
-    arrow: Literal[True],
-) -> pa.Table: ...
-def read(
-    lake: Lake,
-    table: str | Table,
-    *,
-    columns: Iterable[str] | None = None,
-    as_of: datetime | date | str | None = None,
-    arrow: bool = False,
-) -> pd.DataFrame | pa.Table:
-    """Read the rows of a Hudi table, now or as of a moment.
-
-    Every file that the table's commits name is checked first: a file that is missing or cut short is an error, never an
-    older version of its rows. Copy-on-write and merge-on-read tables are read. Row order is stable, and means nothing.
-
-    Parameters
-    ----------
-    lake : Lake
-        A lake over a folder.
-    table : str or Table
-        `"database.table"`, or what `lake.table` gives.
-    columns : list of str, optional
-        The columns to read, in this order, in any case of letters; all without it. Names are as the table stores them
-        (upper case for tables that DMS feeds). `_hoodie_` columns are given when asked for.
-    as_of : datetime, date or str, optional
-        A moment in UTC; the table as the commits begun until then left it.
-    arrow : bool
-        Return a pyarrow Table instead of a DataFrame.
-
-    Returns
-    -------
-    pandas.DataFrame or pyarrow.Table
-
-    Raises
-    ------
-    ColumnNotFoundError
-        A column that the table does not have; the nearest ones are named.
-    HudiError
-        The table is no Hudi table, of a kind that is not read, or `as_of` is before what the cleaner kept.
-    UnreadableFileError
-        A file of the table is missing, cut short, or no Parquet file; it is named.
-
-    Examples
-    --------
-    >>> trips = dk.hudi.read(lake, "taxi.table_1", columns=["pk_id", "total_amount"])        # doctest: +SKIP
-    >>> before = dk.hudi.read(lake, "taxi.table_1", as_of="2026-11-23T21:59:00")             # doctest: +SKIP
-    """
-    rows = read_snapshot(open_snapshot(hudi_location(lake, table), as_of=as_of), columns)
-    return rows if arrow else to_pandas(rows)
+BATCH_ROWS = 100_000
 
 
 def read_snapshot(snapshot: Snapshot, columns: Iterable[str] | None = None) -> pa.Table:
     """Return the rows of a snapshot as an Arrow table with the columns chosen, in any case of letters."""
-    schema = _chosen(snapshot, columns)
-    tables = [read_base_file(file, schema) for file in snapshot.parquet_files]
+    schema = chosen(snapshot, columns)
+    names = snapshot.schema(meta=True).names
+    tables = [part_table(part, schema, names) for part in snapshot.parts]
     if snapshot.needs_merge:
-        tables.append(as_schema(snapshot.merged(meta=True), schema))
+        whole = snapshot.schema(meta=True)
+        tables += [as_schema(one, schema) for one in snapshot.merged_slices(whole)]
     return pa.concat_tables(tables) if tables else schema.empty_table()
+
+
+def snapshot_batches(
+    snapshot: Snapshot, columns: Iterable[str] | None = None, *, rows: int = BATCH_ROWS
+) -> Iterator[pa.RecordBatch]:
+    """Give the rows of a snapshot as `read_snapshot` does, batch by batch, one merged file group in memory at most."""
+    schema = chosen(snapshot, columns)
+    whole = snapshot.schema(meta=True)
+    for part in snapshot.parts:
+        yield from part_batches(part, schema, whole.names, rows)
+    for one in snapshot.merged_slices(whole):
+        yield from as_schema(one, schema).to_batches(max_chunksize=rows)
 
 
 def written_name(*parts: str) -> str:
@@ -101,9 +50,9 @@ def written_name(*parts: str) -> str:
 
 def locate(lake: Lake, table: str | Table) -> tuple[str, str, str]:
     """Return a table's full name, format and location without opening it: its newest files may be damaged."""
-    if not isinstance(table, str):
+    if isinstance(table, Table):
         return written_name(table.database, table.table), table.format, table.location
-    parts = split_name(table)
+    parts = split_name(table)  # anything but text is refused here
     database = parts[0] if len(parts) > 1 else getattr(lake.settings, "database", None)
     listed = lake.tables(database) if database else lake.tables()
     same = listed[(listed["table"].str.lower() == parts[-1].lower()) & (len(parts) <= 2)]
@@ -122,16 +71,23 @@ def hudi_location(lake: Lake, table: str | Table) -> str:
     return location
 
 
-def _chosen(snapshot: Snapshot, columns: Iterable[str] | None) -> pa.Schema:
+def chosen(snapshot: Snapshot, columns: Iterable[str] | None) -> pa.Schema:
+    """Return the columns chosen, in any case of letters, with their types; all without Hudi's own when None."""
     if columns is None:
         return snapshot.schema()
-    if isinstance(columns, str):
-        raise ParameterError(f"columns is a list of names, such as [{columns!r}].")
+    if isinstance(columns, str) or not isinstance(columns, Iterable):
+        raise ParameterError(f"columns is a list of names, such as [{str(columns)!r}].")
     schema = snapshot.schema(meta=True)
-    return pa.schema([schema.field(_find(snapshot, schema.names, c)) for c in columns])
+    found = [_find(snapshot, schema.names, c) for c in columns]
+    twice = sorted({name for name in found if found.count(name) > 1})
+    if twice or not found:
+        raise ParameterError(f"columns names {f'{twice[0]!r} twice' if twice else 'no column'}. Leave it out for all.")
+    return pa.schema([schema.field(name) for name in found])
 
 
 def _find(snapshot: Snapshot, names: list[str], wanted: str) -> str:
+    if not isinstance(wanted, str):
+        raise ParameterError(f"A column is named by text, not by {wanted!r}.")
     if wanted in names:
         return wanted
     near = [n for n in names if n.casefold() == wanted.casefold()]

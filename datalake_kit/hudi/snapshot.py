@@ -6,18 +6,24 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from collections.abc import Iterator, Sequence
+from datetime import UTC, date, datetime
 from functools import cached_property
-from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from datalake_kit.errors import HudiError, UnreadableFileError
+from datalake_kit.errors import HudiError, ParameterError, UnreadableFileError
 from datalake_kit.hudi.avro_schema import arrow_schema
+from datalake_kit.hudi.base_files import Part, footers, parts_of
 from datalake_kit.hudi.commits import Timeline, load_timeline
-from datalake_kit.hudi.instants import to_instant
+from datalake_kit.hudi.evolution import Fit, fit
+from datalake_kit.hudi.instants import TIMEZONE_PROPERTY, WriterZone, writer_zone
+from datalake_kit.hudi.merging import merged_slices
+from datalake_kit.hudi.path_values import path_values
 from datalake_kit.hudi.slices import Fault, FileSlice, Resolution, resolve_slices
+from datalake_kit.storage import Place
+
+VIEWS = ("snapshot", "read_optimized")
 
 META_COLUMNS = (
     "_hoodie_commit_time",
@@ -42,12 +48,29 @@ class Snapshot:
         The newest completed commit that the snapshot includes; empty for a table without commits.
     faults : tuple of Fault
         Files that are missing or have another size; always empty from `open_snapshot`, which raises instead.
+    as_of : str or None
+        The instant asked for; None for now.
+    view : str
+        "snapshot" or "read_optimized".
+    zone : WriterZone
+        The time zone in which the instants count, and how it is known.
     uncommitted_files : tuple of Path
         Files in the folder that no complete commit vouches for. They are not read.
     """
 
-    def __init__(self, timeline: Timeline, resolution: Resolution, until: str) -> None:
+    def __init__(
+        self,
+        timeline: Timeline,
+        resolution: Resolution,
+        until: str,
+        *,
+        zone: WriterZone | None = None,
+        view: str = "snapshot",
+    ) -> None:
         self.timeline = timeline
+        self.as_of = None if until == _FOREVER else until
+        self.view = view
+        self.zone = zone or WriterZone(UTC, "UTC")
         self.slices: tuple[FileSlice, ...] = resolution.slices
         self.faults: tuple[Fault, ...] = resolution.faults
         self._until = until
@@ -58,7 +81,7 @@ class Snapshot:
         return f"<Snapshot of {self.table_name} as of {self.instant or 'no commit'}: {len(self.slices)} file groups>"
 
     @property
-    def folder(self) -> Path:
+    def folder(self) -> Place:
         """The folder of the table."""
         return self.timeline.table.folder
 
@@ -93,7 +116,7 @@ class Snapshot:
         return self.timeline.table.partition_fields
 
     @property
-    def parquet_files(self) -> tuple[Path, ...]:
+    def parquet_files(self) -> tuple[Place, ...]:
         """Base files without log files over them: they can be read as they are."""
         return tuple(self.folder / s.base.path for s in self.slices if not s.logs)
 
@@ -103,7 +126,7 @@ class Snapshot:
         return any(s.logs for s in self.slices)
 
     @property
-    def all_files(self) -> tuple[Path, ...]:
+    def all_files(self) -> tuple[Place, ...]:
         """Every file that holds rows of the snapshot, base files and log files."""
         return tuple(self.folder / f.path for s in self.slices for f in s.files)
 
@@ -114,6 +137,22 @@ class Snapshot:
         extra = META_COLUMNS if self.timeline.table.has_meta_fields else ()
         return pa.schema([*(pa.field(name, pa.string()) for name in extra), *self._schema])
 
+    @cached_property
+    def parts(self) -> list[Part]:
+        """The base files without log files, those that are stored alike together.
+
+        Raises
+        ------
+        UnreadableFileError
+            A file is gone or no whole Parquet file.
+        HudiError
+            The files leave the partition columns out and their paths do not give the values back.
+        """
+        table = self.timeline.table
+        plain = [s for s in self.slices if not s.logs]
+        values = {p: path_values(table, p, self._schema) for p in {s.partition for s in plain}}
+        return parts_of((self.folder / s.base.path, values[s.partition]) for s in plain)
+
     def merged(self, *, meta: bool = False) -> pa.Table:
         """Return the rows of the file groups that have log files, merged by hudi-rs.
 
@@ -123,8 +162,12 @@ class Snapshot:
             hudi-rs cannot read a file slice; its base file is named.
         """
         schema = self.schema(meta=meta)
-        tables = [as_schema(pa.Table.from_batches([batch]), schema) for batch in self._merged_batches()]
+        tables = list(self.merged_slices(schema))
         return pa.concat_tables(tables) if tables else schema.empty_table()
+
+    def merged_slices(self, schema: pa.Schema) -> Iterator[pa.Table]:
+        """Give the rows of each file group that has log files, merged by hudi-rs; raises as `merged`."""
+        return merged_slices(self.timeline.table, [s for s in self.slices if s.logs], schema)
 
     @cached_property
     def _schema(self) -> pa.Schema:
@@ -134,38 +177,31 @@ class Snapshot:
         declared = self.timeline.table.raw.get("hoodie.table.create.schema")
         if declared:
             return _without_meta(arrow_schema(declared))
-        files = [pq.read_schema(pa.OSFile(str(f))) for f in self.parquet_files]
-        return _without_meta(pa.unify_schemas(files, promote_options="permissive")) if files else pa.schema([])
-
-    def _merged_batches(self) -> list[pa.RecordBatch]:
-        with_logs = [s for s in self.slices if s.logs]
-        if not with_logs:
-            return []
-        from hudi import HudiTable  # loads a large native library: only for tables with log files
-
-        try:
-            reader = HudiTable(str(self.folder)).create_file_group_reader_with_options()
-        except Exception as problem:  # hudi-rs has one error class for everything
-            raise HudiError(f"hudi-rs cannot open {self.folder}: {problem}") from problem
-        batches = []
-        for one in with_logs:
-            try:
-                batches.append(reader.read_file_slice_from_paths(one.base.path, [log.path for log in one.logs]))
-            except Exception as problem:
-                raise HudiError(f"hudi-rs cannot merge {self.folder / one.base.path}: {problem}") from problem
-        return batches
+        newest = sorted((s for s in self.slices if not s.logs), key=lambda s: s.base.instant, reverse=True)
+        return _without_meta(_of_files([f.schema for f in footers([self.folder / s.base.path for s in newest])]))
 
 
-def open_snapshot(location: str | Path, *, as_of: datetime | date | str | None = None) -> Snapshot:
-    """Open the Hudi table in a folder, now or as of a moment; check that every file of it is there with its size.
+def open_snapshot(
+    location: str | Place,
+    *,
+    as_of: datetime | date | str | None = None,
+    timezone: str | None = None,
+    view: str = "snapshot",
+) -> Snapshot:
+    """Open a Hudi table, now or as of a moment; check that every file of it is there with its size.
 
     Parameters
     ----------
     location : path
-        The folder that holds .hoodie.
+        The folder that holds .hoodie, local or on S3.
     as_of : datetime, date or str, optional
-        A moment in UTC: the table as the commits begun until then left it. Text may be ISO 8601 or an instant of 14 or
-        17 digits.
+        A moment: the table as the commits begun until then left it. A time without a zone is in UTC. Text may be ISO
+        8601, or an instant of 14 or 17 digits, which is taken as it is.
+    timezone : str, optional
+        The zone in which the writer wrote the instants, such as "Europe/Athens" or "+02:00"; without it the table's
+        property counts, and UTC where that says LOCAL or nothing.
+    view : {"snapshot", "read_optimized"}
+        All rows, or those of the base files alone, without what log files changed.
 
     Raises
     ------
@@ -175,56 +211,65 @@ def open_snapshot(location: str | Path, *, as_of: datetime | date | str | None =
         A version or kind of table that is not read; a moment before the first commit or before what the cleaner kept.
     UnreadableFileError
         A file that the timeline names is missing or has another size.
+    ParameterError
+        No such view or time zone.
 
     Examples
     --------
     >>> open_snapshot("lake/taxi/table_1", as_of="2026-11-23T21:59:00").instant            # doctest: +SKIP
     '20261123215858787'
     """
-    snapshot = open_what_is_left(location, as_of=as_of)
+    snapshot = open_what_is_left(location, as_of=as_of, timezone=timezone, view=view)
     if snapshot.faults:
         raise UnreadableFileError(snapshot.faults[0].problem)
     return snapshot
 
 
-def open_what_is_left(location: str | Path, *, as_of: datetime | date | str | None = None) -> Snapshot:
+def open_what_is_left(
+    location: str | Place,
+    *,
+    as_of: datetime | date | str | None = None,
+    timezone: str | None = None,
+    view: str = "snapshot",
+) -> Snapshot:
     """Open a table that may be damaged: `faults` names the files at fault, and the rows are those that are left.
 
     Only for finding out what damage did: with faults the rows are not the table. See `open_snapshot` for the rest.
     """
+    if view not in VIEWS:
+        raise ParameterError(f"view={view!r} is none of {', '.join(map(repr, VIEWS))}.")
+    if timezone is not None:
+        writer_zone(timezone)  # refused before anything is read
     timeline = load_timeline(location)
-    until = _FOREVER if as_of is None else to_instant(as_of)
+    return snapshot_of(timeline, as_of=as_of, timezone=timezone, view=view)
+
+
+def snapshot_of(
+    timeline: Timeline,
+    *,
+    as_of: datetime | date | str | None = None,
+    timezone: str | None = None,
+    view: str = "snapshot",
+) -> Snapshot:
+    """Return a snapshot of a timeline that is loaded; see `open_what_is_left`."""
+    zone = writer_zone(timezone, timeline.table.raw.get(TIMEZONE_PROPERTY, ""))
+    until = _FOREVER if as_of is None else zone.instant(as_of)
     if as_of is not None:
         _refuse_lost_past(timeline, until)
-    return Snapshot(timeline, resolve_slices(timeline, until), until)
+    found = resolve_slices(timeline, until, base_only=view == "read_optimized")
+    return Snapshot(timeline, found, until, zone=zone, view=view)
 
 
-def as_schema(table: pa.Table, schema: pa.Schema) -> pa.Table:
-    """Give a table the columns of a schema: cast to its types, nulls where a column was added later."""
-    columns = []
-    for field in schema:
-        if field.name in table.schema.names:
-            column = table.column(field.name)
-            columns.append(column if column.type == field.type else column.cast(field.type))
-        else:
-            columns.append(pa.nulls(table.num_rows, field.type))
-    return pa.table(columns, schema=schema)
-
-
-def read_base_file(file: Path, schema: pa.Schema) -> pa.Table:
-    """Read a base file as columns of a schema.
-
-    Raises
-    ------
-    UnreadableFileError
-        The file is no whole Parquet file.
-    """
-    try:
-        with pq.ParquetFile(pa.OSFile(str(file))) as parquet:
-            names = set(parquet.schema_arrow.names)
-            return as_schema(parquet.read(columns=[n for n in schema.names if n in names]), schema)
-    except (OSError, pa.ArrowInvalid) as problem:
-        raise UnreadableFileError(f"The Parquet file cannot be read ({problem}): {file}. Restore it.") from problem
+def _of_files(schemas: Sequence[pa.Schema]) -> pa.Schema:
+    """Return the columns of files, newest first, each once whatever its case of letters, in the widest type."""
+    found: dict[str, pa.Field] = {}
+    for schema in schemas:
+        for field in schema:
+            key = next((k for k in found if k.casefold() == field.name.casefold()), field.name)
+            known = found.setdefault(key, field)
+            if fit(field.type, known.type) > Fit.ALWAYS and fit(known.type, field.type) is Fit.ALWAYS:
+                found[key] = known.with_type(field.type)
+    return pa.schema(list(found.values()))
 
 
 def _without_meta(schema: pa.Schema) -> pa.Schema:
