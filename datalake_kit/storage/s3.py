@@ -139,7 +139,9 @@ class S3Path:
 
     def is_dir(self) -> bool:
         """Whether an object lies below this path."""
-        return self._folder or any(page.get("KeyCount") for page in self._pages(self._prefix, MaxKeys=1))
+        if self._folder or self._known is not None:
+            return self._folder
+        return any(page.get("KeyCount") for page in self._pages(self._prefix, MaxKeys=1))
 
     def exists(self) -> bool:
         """Whether there is an object of this key or below it."""
