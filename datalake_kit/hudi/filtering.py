@@ -16,6 +16,7 @@ from datalake_kit.hudi.base_files import Part, part_batches
 from datalake_kit.hudi.condition import RELATION, Condition
 from datalake_kit.hudi.evolution import adapt
 from datalake_kit.hudi.part_sql import reads_alike, select_arrow, select_part
+from datalake_kit.hudi.relay import Relay
 from datalake_kit.hudi.snapshot import Snapshot
 from datalake_kit.sql import quote_identifier
 
@@ -38,26 +39,31 @@ def filtered_batches(
             "tell apart. Read them without where, and filter the rows."
         )
     statement = condition.statement(whole, schema.names)
+    relay = Relay()
     try:
-        for source in _sources(snapshot, whole, names, cursor, rows):
+        for source in _sources(snapshot, whole, names, cursor, relay, rows):
             cursor.execute(f"CREATE OR REPLACE TEMP VIEW {quote_identifier(RELATION)} AS {source}")
             reader = cursor.sql(statement, params=dict(condition.values) or None).to_arrow_reader(rows)
             for batch in reader:
                 columns = [adapt(c, f.type) for c, f in zip(batch.columns, schema, strict=True)]
                 yield pa.record_batch(columns, schema=schema)
     except (duckdb.Error, pa.ArrowException, OSError) as error:
+        if relay.error is not None:
+            raise relay.error from None
         raise _explained(error, condition, snapshot) from error
     finally:
         cursor.close()
 
 
-def _sources(snapshot: Snapshot, whole: pa.Schema, names: Sequence[str], cursor: Any, rows: int) -> Iterator[str]:
+def _sources(
+    snapshot: Snapshot, whole: pa.Schema, names: Sequence[str], cursor: Any, relay: Relay, rows: int
+) -> Iterator[str]:
     """Give one statement after the other that reads a part of the rows; each holds until the next is asked for."""
     for part in snapshot.parts:
         if reads_alike(part, whole):
             yield select_part(part, whole, names)
         else:
-            yield from _from_arrow(cursor, whole, names, part_batches(part, whole, whole.names, rows))
+            yield from _from_arrow(cursor, whole, names, relay.batches(part_batches(part, whole, whole.names, rows)))
     for merged in snapshot.merged_slices(whole):
         yield from _from_arrow(cursor, whole, names, iter(merged.to_batches(max_chunksize=rows)))
 
@@ -91,9 +97,6 @@ def closed_cursor(parts: Sequence[Part]) -> Any:
 
 def _explained(error: BaseException, condition: Condition, snapshot: Snapshot) -> Exception:
     """Turn DuckDB's error into one of ours that names the file or the condition."""
-    cause = error.__cause__ or error.__context__
-    if isinstance(cause, DataError):
-        return cause
     message = str(error).split("\n\nLINE ")[0].strip()
     for file in snapshot.parquet_files:
         if str(file) in message:

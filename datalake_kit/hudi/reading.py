@@ -226,7 +226,7 @@ def _filtered(
 
 
 def _opened(lake: Lake, table: str | Table, as_of: _Moment, timezone: str | None, view: _View) -> Snapshot:
-    _check_lake(lake)
+    check_lake(lake)
     return open_snapshot(hudi_location(lake, table), as_of=as_of, timezone=timezone, view=view)
 
 
@@ -235,7 +235,8 @@ def _folder_engine(lake: Lake) -> Any:
     return lake.engine if lake.engine_name == "duckdb" else None
 
 
-def _check_lake(lake: Lake) -> None:
+def check_lake(lake: Lake) -> None:
+    """Refuse what is no lake (ParameterError) and a lake that is closed (EngineError)."""
     from datalake_kit.lake import Lake as Made
 
     if not isinstance(lake, Made):
