@@ -7,16 +7,15 @@ files `.hoodie/timeline/history/*.parquet`, of which a manifest names those that
 from __future__ import annotations
 
 import functools
-import io
 import json
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from typing import Any
 
-import fastavro
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from datalake_kit.errors import HudiError
+from datalake_kit.hudi.content import decode_instant, reduced
 from datalake_kit.hudi.logformat import archived_records
 from datalake_kit.hudi.properties import TableProperties
 from datalake_kit.storage import Place, files_in, fingerprint
@@ -73,7 +72,7 @@ def _old_entries(file: Place) -> Iterator[Entry]:
                 "completed": record.get("stateTransitionTime"),
                 "file": file,
             }
-            yield head, next((record[f] for f in _CONTENT_FIELDS if record.get(f)), {})
+            yield head, reduced(next((record[f] for f in _CONTENT_FIELDS if record.get(f)), {}))
 
 
 def _new_entries(file: Place) -> Iterator[Entry]:
@@ -85,7 +84,7 @@ def _new_entries(file: Place) -> Iterator[Entry]:
             "completed": row["completionTime"],
             "file": file,
         }
-        yield head, _single_record(row["metadata"]) if row["metadata"] else {}
+        yield head, reduced(decode_instant(row["metadata"])) if row["metadata"] else {}
 
 
 def _manifest_files(folder: Place) -> list[Place]:
@@ -98,11 +97,3 @@ def _manifest_files(folder: Place) -> list[Place]:
         return [folder / entry["fileName"] for entry in json.loads(manifest.read_bytes()).get("files", [])]
     except (OSError, ValueError, KeyError, AttributeError) as problem:
         raise HudiError(f"The archived timeline {manifest} cannot be read ({problem}). Restore the file.") from problem
-
-
-def _single_record(data: bytes) -> dict[str, Any]:
-    if data[:4] != b"Obj\x01":
-        decoded: dict[str, Any] = json.loads(data)
-        return decoded
-    record = next(iter(fastavro.reader(io.BytesIO(data))))
-    return record if isinstance(record, dict) else {}

@@ -7,17 +7,14 @@ Table versions up to 6 keep JSON files `.hoodie/<instant>.<action>`; version 8 a
 from __future__ import annotations
 
 import functools
-import io
-import json
 import re
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-import fastavro
-
 from datalake_kit.errors import HudiError
 from datalake_kit.hudi.archive import archived_instants
+from datalake_kit.hudi.content import decode_instant, reduced
 from datalake_kit.hudi.properties import TableProperties, read_properties
 from datalake_kit.storage import Place, files_in, fingerprint, for_each
 
@@ -238,22 +235,9 @@ def _decoded(file: Place, _fingerprint: Hashable) -> Mapping[str, Any]:
     if not data:
         raise HudiError(f"The completed instant {file} is empty, so what it wrote is unknown. Restore the file.")
     try:
-        return decode_instant(data)
+        return reduced(decode_instant(data))
     except Exception as problem:  # whatever a damaged Avro or JSON file makes the decoder raise
         raise HudiError(f"The instant {file} cannot be decoded ({problem}). Restore the file.") from problem
-
-
-def decode_instant(data: bytes) -> Mapping[str, Any]:
-    """Decode the content of an instant: an Avro container, or JSON."""
-    if data[:4] == b"Obj\x01":
-        records = list(fastavro.reader(io.BytesIO(data)))
-        if len(records) != 1 or not isinstance(records[0], dict):
-            raise ValueError(f"{len(records)} records instead of one")
-        return records[0]
-    decoded = json.loads(data)
-    if not isinstance(decoded, dict):
-        raise ValueError("no JSON object")
-    return decoded
 
 
 def _commit(instant: Instant, content: Mapping[str, Any]) -> Commit:
