@@ -90,12 +90,18 @@ def convert(text: Path, layout: Layout, target: Path, settings: DmsSettings, whe
     """
     schema = pa.schema([(n, pa.string()) for n in layout.names])
     with pq.ParquetWriter(target, schema) as writer:
-        try:
-            for batch in _batches(text, layout, schema, settings, where):
-                writer.write_batch(batch)
-        except pa.ArrowException as problem:
-            raise _explained(text, layout, settings, where, problem) from None
+        for batch in batches(text, layout, settings, where):
+            writer.write_batch(batch)
     return target
+
+
+def batches(text: Path, layout: Layout, settings: DmsSettings, where: str) -> Iterator[pa.RecordBatch]:
+    """Give the rows of a plain text in batches, all columns text; raises as `convert`."""
+    schema = pa.schema([(n, pa.string()) for n in layout.names])
+    try:
+        yield from _batches(text, layout, schema, settings, where)
+    except pa.ArrowException as problem:
+        raise _explained(text, layout, settings, where, problem) from None
 
 
 def _batches(

@@ -13,13 +13,28 @@ from typing import TYPE_CHECKING
 from datalake_kit.cdc.csv_convert import convert, is_packed, pieces, plain_text, sample
 from datalake_kit.cdc.csv_rows import Field, Layout, is_header, layout
 from datalake_kit.cdc.dms_names import CHANGE, file_format, in_transaction_order
-from datalake_kit.cdc.settings import DEFAULT, DmsSettings
+from datalake_kit.cdc.settings import DEFAULT, OPERATION_WORDS, DmsSettings
 from datalake_kit.cdc.transactions import SchemaTable, split_tables
 from datalake_kit.errors import DataError, UnreadableFileError
 from datalake_kit.storage import Place, check_parquet, local_copy
 
 if TYPE_CHECKING:
     from datalake_kit.cdc.dms import DmsFile
+
+
+@dataclass(frozen=True)
+class Text:
+    """A CSV file as plain UTF-8 text on this machine; `layout` is None where nothing tells its columns."""
+
+    path: Path
+    sample: list[list[Field]] = field(repr=False)
+    where: str
+    layout: Layout | None
+
+    @property
+    def changes_only(self) -> bool:
+        """Whether every row of the sample begins with an operation: then the first is none of names."""
+        return bool(self.sample) and all(r[0].text.upper() in OPERATION_WORDS for r in self.sample)
 
 
 @dataclass
@@ -69,21 +84,26 @@ class Spool:
             A file is gone, cut short, or of another encoding.
         """
         settings = settings or DEFAULT
-        texts = {f: self._text(f, settings) for f in files if self._known(f) is None and _is_csv(f)}
-        samples = {f: sample(t, settings, _where(f, settings)) for f, t in texts.items()}
-        sibling = _sibling_header(samples, settings)
-        for file in files:
-            if self._known(file) is None:
-                key = (str(file.path), file.schema, file.table)
-                if file in texts:
-                    told = _layout(file, samples[file], settings, sibling)
-                    self._made[key] = convert(texts[file], told, self._new("parquet"), settings, _where(file, settings))
-                else:
-                    self._made[key] = self._as_parquet(file.path)
-        return [self._made[str(f.path), f.schema, f.table] for f in files]
+        new = [f for f in files if _key(f) not in self._made]
+        texts = self.texts([f for f in new if _is_csv(f)], settings)
+        for file in new:
+            if file in texts:
+                told = texts[file]
+                columns = told.layout or layout(told.sample, told.where, settings, known=None, changes=False)
+                self._made[_key(file)] = convert(told.path, columns, self._new("parquet"), settings, told.where)
+            else:
+                self._made[_key(file)] = self._as_parquet(file.path)
+        return [self._made[_key(f)] for f in files]
 
-    def _known(self, file: DmsFile) -> Path | None:
-        return self._made.get((str(file.path), file.schema, file.table))
+    def texts(self, files: Sequence[DmsFile], settings: DmsSettings) -> dict[DmsFile, Text]:
+        """Return for each CSV file of one table a plain local text, and its columns where they are told."""
+        paths = {f: self._text(f, settings) for f in files}
+        samples = {f: sample(t, settings, _where(f, settings)) for f, t in paths.items()}
+        sibling = _sibling_header(samples, settings)
+        return {
+            f: Text(paths[f], rows, _where(f, settings), _layout(f, rows, settings, sibling))
+            for f, rows in samples.items()
+        }
 
     def _as_parquet(self, path: Place) -> Path:
         if file_format(path.name) != "parquet":
@@ -146,9 +166,14 @@ def _sibling_header(samples: dict[DmsFile, list[list[Field]]], settings: DmsSett
     return ()
 
 
-def _layout(file: DmsFile, rows: list[list[Field]], settings: DmsSettings, sibling: tuple[str, ...]) -> Layout:
-    where = _where(file, settings)
+def _key(file: DmsFile) -> tuple[str, str, str]:
+    return str(file.path), file.schema, file.table
+
+
+def _layout(file: DmsFile, rows: list[list[Field]], settings: DmsSettings, sibling: tuple[str, ...]) -> Layout | None:
     if in_transaction_order(file.name, settings.cdc_path):
         settings, sibling = replace(settings, header=False), ()
     known = settings.columns_of(file.schema, file.table)
-    return layout(rows, where, settings, known=known, changes=file.kind == CHANGE, sibling=sibling)
+    if known is None and rows and not is_header([f.text for f in rows[0]], settings, None, sibling):
+        return None
+    return layout(rows, _where(file, settings), settings, known=known, changes=file.kind == CHANGE, sibling=sibling)

@@ -70,8 +70,8 @@ def _changes(text: Path, settings: DmsSettings, where: str) -> Iterator[tuple[Sc
         match = begin.match(record)
         if match is None or match["operation"].upper() not in _OPERATIONS:
             raise DataError(
-                f"Line {number} of {where} does not begin with an operation (I, U, D), a table and a schema, as changes "
-                "in transaction order do. Restore the file, or move it out of the folder of changes."
+                f"Line {number} of {where} does not begin with an operation (I, U, D), a table and a schema, as "
+                "changes in transaction order do. Restore the file, or move it out of the folder of changes."
             )
         raw = (match["table"], match["schema"])
         table = names.get(raw)
