@@ -11,11 +11,12 @@ import pandas as pd
 from datalake_kit.errors import DataError
 from datalake_kit.hudi.commits import Commit, Timeline, load_timeline
 from datalake_kit.hudi.instants import TIMEZONE_PROPERTY, WriterZone, to_datetime, writer_zone
+from datalake_kit.hudi.reading import count_snapshot
 from datalake_kit.hudi.rows import hudi_location
 from datalake_kit.hudi.slices import parse_base_name, parse_log_name
-from datalake_kit.hudi.snapshot import Snapshot, open_snapshot
+from datalake_kit.hudi.snapshot import snapshot_of
 from datalake_kit.hudi.tally import Group, Tally, tallies
-from datalake_kit.storage import listing, read_footer
+from datalake_kit.storage import listing
 
 if TYPE_CHECKING:
     from datalake_kit.lake import Lake, Table
@@ -73,7 +74,7 @@ def timeline_frame(
     """
     zone = zone or writer_zone(None, known.table.raw.get(TIMEZONE_PROPERTY, ""))
     counts = tallies(known, older_groups(known) if older is None else older)
-    lines = [_Line(c, t, late) for c, t, late in zip(known.commits, counts, _late(known), strict=True)]
+    lines = [_Line(c, t, late) for c, t, late in zip(known.commits, counts, overtaken(known), strict=True)]
     if count:
         lines = [line if line.tally.rows is not None else _counted(known, line) for line in lines]
     frame = pd.DataFrame([_row(line, zone) for line in lines], columns=list(_TYPES)).astype(_TYPES)
@@ -154,7 +155,7 @@ def why_nothing(commit: Commit) -> str:
     return "a delete of keys that were not there" if commit.operation.startswith("DELETE") else ""
 
 
-def _late(known: Timeline) -> list[str]:
+def overtaken(known: Timeline) -> list[str]:
     """For each commit, the one that was begun before it and completed after it; moving rows may take its time."""
     latest: tuple[str, str] = ("", "")
     found = []
@@ -169,16 +170,13 @@ def _late(known: Timeline) -> list[str]:
 def _counted(known: Timeline, line: _Line) -> _Line:
     """Count the rows as of a commit; a past of which files are gone stays unknown."""
     try:
-        rows = _rows_of(open_snapshot(known.table.folder, as_of=line.commit.requested))
+        snapshot = snapshot_of(known, as_of=line.commit.requested)
+        if snapshot.faults:
+            return line
+        rows = count_snapshot(snapshot)
     except DataError:
         return line
     return replace(line, tally=replace(line.tally, rows=rows), source=COUNTED)
-
-
-def _rows_of(snapshot: Snapshot) -> int:
-    """Count the rows of a snapshot: the footers of base files, and what log files leave when merged."""
-    rows: int = sum(read_footer(f).num_rows for f in snapshot.parquet_files) + snapshot.merged().num_rows
-    return rows
 
 
 def older_groups(known: Timeline) -> frozenset[Group]:
