@@ -118,15 +118,18 @@ def _batches(
 
 
 def _fast(text: Path, layout: Layout, schema: pa.Schema, settings: DmsSettings) -> Iterator[pa.RecordBatch]:
-    block, done = _BLOCK, 0
+    block, given = _BLOCK, 0  # rows given before a record was met that is larger than a block
     while True:
+        skip = given
         try:
-            for batch in itertools.islice(_arrow(text, layout, schema, settings, block), done, None):
-                yield batch
-                done += 1
+            for batch in _arrow(text, layout, schema, settings, block):
+                fresh = batch.slice(min(skip, batch.num_rows))
+                skip -= batch.num_rows - fresh.num_rows
+                given += fresh.num_rows
+                yield fresh
             return
         except pa.ArrowInvalid as problem:
-            if "straddl" not in str(problem) or block >= _LARGEST_BLOCK or done:
+            if "straddl" not in str(problem) or block >= _LARGEST_BLOCK:
                 raise
             block *= 8
 
