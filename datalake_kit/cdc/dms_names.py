@@ -20,7 +20,9 @@ SUFFIXES = (".parquet", ".csv")
 Folders = tuple[str, ...]
 
 _COMPRESSED = re.compile(r"\.(gz|gzip)$", re.IGNORECASE)
-_LOAD = re.compile(r"(?:SEGMENT(?P<segment>\d+)_)?LOAD(?=[A-F]*\d)(?P<number>[0-9A-F]{3,16})", re.IGNORECASE)
+_LOAD = re.compile(
+    r"(?:SEGMENT(?P<segment>\d+)_)?LOAD(?P<number>[0-9A-F]{8}|(?=[A-F]*\d)[0-9A-F]{3,16})", re.IGNORECASE
+)
 _CHANGE = re.compile(r"(?P<day>\d{8})-(?P<time>\d{6})(?P<fraction>\d{0,6})")
 _TRANSACTION = re.compile(r"CDC_TXN-(?P<day>\d{8})-?(?P<time>\d{6})(?P<fraction>\d{0,6})", re.IGNORECASE)
 # DatePartitionSequence: YYYYMMDD, YYYYMMDDHH, YYYYMM, MMYYYYDD, DDMMYYYY, with / or - or _ or nothing.

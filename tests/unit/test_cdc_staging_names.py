@@ -143,6 +143,15 @@ def test_files_come_back_from_their_frame() -> None:
 @pytest.mark.parametrize("name", ["CDC_TIMESTAMP_SEQ", "ar_h_change_seq", "TRANSACT_SEQ", "my_order"])
 def test_the_sequence_is_found_by_its_name_or_by_its_digits(name: str, tmp_path: Path) -> None:
     table = pa.table({"Op": ["I", "U"], "A": ["1" * 34, "x"], name: [SEQUENCE.format(7), SEQUENCE.format(3)]})
+    _write(tmp_path / "s" / "t" / "20260301-101207737.parquet", table)
+    found = files(tmp_path)
+    assert found["first_sequence"].tolist() == [SEQUENCE.format(3)]
+    assert found["last_sequence"].tolist() == [SEQUENCE.format(7)]
+
+
+@pytest.mark.parametrize("options", [{}, {"row_group_size": 2}, {"write_statistics": False}])
+def test_ends_are_exact_with_and_without_statistics(options: dict[str, Any], tmp_path: Path) -> None:
+    sequences = ["", SEQUENCE.format(5), None, SEQUENCE.format(2), SEQUENCE.format(9) + "0"]
     table = pa.table({"Op": ["I"] * 5, "CDC_TIMESTAMP_SEQ": sequences})
     _write(tmp_path / "s" / "t" / "20260301-101200.parquet", table, **options)
     row = files(tmp_path).iloc[0]
