@@ -14,6 +14,7 @@ from datalake_kit.hudi.content import decode_instant
 from datalake_kit.hudi.examined import Examined
 from datalake_kit.hudi.findings import ERROR, INFO, WARNING, Finding
 from datalake_kit.hudi.history import overtaken, why_nothing, wrote_nothing
+from datalake_kit.hudi.log_keys import rewritten_keys
 from datalake_kit.hudi.properties import FIRST_VERSION_OF_NEW_LAYOUT
 from datalake_kit.hudi.tally import tallies
 
@@ -34,16 +35,14 @@ def pending(table: Examined) -> Iterator[Finding]:
     """No action is older than the limit and still not complete; no compaction waits that cannot run."""
     for instant in table.timeline.pending:
         kind = _PLANS.get(instant.action, "")
-        problem = _cannot_run(table, instant) if kind == "compaction" else ""
+        problem = (_cannot_run(table, instant) or _fails_in_spark(table)) if kind == "compaction" else ""
         if problem:
             yield Finding("compaction-cannot-run", ERROR, problem, str(instant.file), instant.requested)
         elif table.is_old(instant):
             hours = table.age(instant).total_seconds() / 3600
             limit = table.limits.inflight.total_seconds() / 3600
-            what = (
-                f"The {instant.action} {instant.requested} is {instant.state} for {hours:,.1f} hours (limit {limit:g})."
-            )
-            what += _spark_fails(table) if kind == "compaction" else ""
+            what = f"The {instant.action} {instant.requested} is {instant.state} for {hours:,.1f} hours, not complete"
+            what += f" (limit {limit:g} hours)."
             name = f"pending-{kind}" if kind else "stale-inflight"
             yield Finding(name, WARNING, what, str(instant.file), instant.requested)
 
@@ -79,21 +78,27 @@ def _planned(operation: Mapping[str, Any]) -> list[str]:
     return [f"{partition}/{name}" if partition else name for name in files]
 
 
-def _spark_fails(table: Examined) -> str:
-    """Hudi 1.0.2 cannot merge log files in which a key is deleted and written again; only the order is known here."""
-    if table.timeline.table.version < FIRST_VERSION_OF_NEW_LAYOUT or table.snapshot is None:
+def _fails_in_spark(table: Examined) -> str:
+    """Name the keys at which Hudi 1.0.2 cannot merge log files: see `log_keys`; empty when there are none."""
+    properties, snapshot = table.timeline.table, table.snapshot
+    if properties.version != FIRST_VERSION_OF_NEW_LAYOUT or snapshot is None or not snapshot.ordering_field:
         return ""
-    for one in table.snapshot.slices:
-        deleted = False
-        for log in one.logs:
-            stat = table.written.get(log.path, ("", None))[1]
-            if stat is not None and deleted and stat.inserts + stat.updates:
-                return (
-                    f" Log files over {one.base.path} hold deletes and later rows: where both are of one key, Hudi "
-                    "1.0.2 ends with a ClassCastException and the compaction never completes."
-                )
-            deleted = deleted or bool(stat and stat.deletes)
-    return ""
+    kinds = [f.type for f in snapshot.schema() if f.name.casefold() == snapshot.ordering_field.casefold()]
+    if not kinds or pa.types.is_int32(kinds[0]):
+        return ""
+    try:
+        keys = [
+            k for s in snapshot.slices if s.logs for k in rewritten_keys(properties.folder / g.path for g in s.logs)
+        ]
+    except DataError:
+        return ""  # a log file that cannot be read is found by itself
+    if not keys:
+        return ""
+    some = ", ".join(keys[:5])
+    return (
+        f"{len(keys)} key(s) are deleted in a log file and written again ({some}): Hudi 1.0.2 ends with a "
+        "ClassCastException there, and the compaction never completes. Readers in Spark fail too."
+    )
 
 
 def commits(table: Examined) -> Iterator[Finding]:

@@ -83,7 +83,8 @@ def health(
         partition-spelled-twice (w), small-files (w), many-log-files (w), missing-metadata-table (w).
 
         Commits: unreadable-commit (e), unreadable-archive (e), stale-inflight (w), pending-compaction (w),
-        compaction-cannot-run (e: its plan, or a file that the plan names, is gone), pending-clustering (w),
+        compaction-cannot-run (e: its plan or a file that the plan names is gone, or a key is
+        deleted and written again in log files of version 8, at which Hudi 1.0.2 fails), pending-clustering (w),
         empty-commit (w; i for a delete of keys that were not there), write-errors (e), lost-commit (e: a base file has
         not the rows that follow from the commits), overtaken-commit (w), late-file-wins (w; i where the table does not
         say), schema-changed (i), history-kept (i), timezone-not-named (i).

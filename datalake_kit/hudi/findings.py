@@ -31,7 +31,7 @@ TODO: Mapping[str, str] = {
     "file-being-written": "Nothing: wait until the commit completes.",
     "stale-inflight": _ROLLBACK,
     "pending-compaction": "Run the compaction by itself (call run_compaction) and read why it fails.",
-    "compaction-cannot-run": "Restore the files that its plan names, or unschedule it with hudi-cli.",
+    "compaction-cannot-run": "Restore the files that its plan names, or unschedule it and compact with a newer Hudi.",
     "pending-clustering": "Run the clustering by itself, or roll it back: its file groups are locked.",
     "empty-commit": "Compare with the input of that run: if it was not empty, run it again.",
     "write-errors": "Read the writer's log of that commit for the rows that failed, and write them again.",
