@@ -11,7 +11,9 @@ import pytest
 import datalake_kit as dk
 from datalake_kit.errors import HudiError, TableNotFoundError, UnreadableFileError
 from datalake_kit.hudi import open_snapshot
+from datalake_kit.hudi.checkup import health_of
 from datalake_kit.hudi.commits import load_timeline
+from datalake_kit.hudi.history import timeline_frame
 from datalake_kit.hudi.rows import read_snapshot
 from datalake_kit.storage import S3Path
 from tests.replication import PUBLIC_ROWS, TRUTH, digest, odp_table, public_table
@@ -144,3 +146,21 @@ def test_a_table_of_an_athena_lake(endpoint: str, monkeypatch: pytest.MonkeyPatc
     partition = {"Values": ["1"], "StorageDescriptor": {"Location": plain, "Columns": []}}
     glue.create_partition(DatabaseName="taxi", TableName="plain", PartitionInput=partition)
     assert {f.suffix for f in lake.table("taxi.plain").files()} == {".parquet"}
+
+
+# --- timeline and health
+
+
+@pytest.mark.parametrize("name", ["tables/v6_table_10_cleaned", "tables/v8_table_3_mor"])
+def test_the_timeline_is_that_of_the_folder(name: str, endpoint: str) -> None:
+    there = timeline_frame(load_timeline(upload(odp_table(name), endpoint, name)), count=True)
+    assert there.equals(timeline_frame(load_timeline(odp_table(name)), count=True))
+
+
+def test_health_names_the_object_at_fault(endpoint: str) -> None:
+    healthy = upload(odp_table("tables/v8_table_1"), endpoint, "healthy")
+    assert health_of(healthy).ok
+    found = health_of(upload(odp_table("damaged/v8_table_1_base_deleted"), endpoint, "damaged")).findings
+    assert found["name"].tolist() == ["missing-base-file"]
+    moved = health_of(upload(odp_table("tables/v8_table_2"), endpoint, "moved")).findings
+    assert moved["count"].tolist() == [12, 10]
