@@ -112,6 +112,10 @@ class Timeline:
         """When a commit completed; its own instant where the timeline does not say."""
         return self._completions.get(instant, instant)
 
+    def is_complete(self, instant: str, until: str) -> bool:
+        """Whether a commit begun until then is complete, or so old that the timeline no longer knows it."""
+        return instant <= until and (instant in self._completions or instant < self.first_known)
+
     @property
     def pending(self) -> tuple[Instant, ...]:
         """Actions that were begun and are not completed."""

@@ -20,7 +20,7 @@ from datalake_kit.errors import UnreadableFileError
 from datalake_kit.storage import Place
 
 MAGIC = b"#HUDI#"
-COMMAND, DELETE, CORRUPT, AVRO_DATA = 0, 1, 2, 3
+COMMAND, DELETE, CORRUPT, AVRO_DATA, PARQUET_DATA = 0, 1, 2, 3, 5
 INSTANT_TIME, TARGET_INSTANT_TIME, SCHEMA = 0, 1, 2
 
 

@@ -1,4 +1,4 @@
-"""Rows of file slices with log files, merged by hudi-rs."""
+"""Rows of file slices with log files, as columns of the table's schema."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from datalake_kit.errors import HudiError
-from datalake_kit.hudi.base_files import footers
+from datalake_kit.errors import HudiError, UnreadableFileError
 from datalake_kit.hudi.evolution import as_schema, find_column
+from datalake_kit.hudi.log_merge import KEY, MergeRule, merge, merge_rule
+from datalake_kit.hudi.log_records import Changes, changes_of
+from datalake_kit.hudi.path_values import path_values
 from datalake_kit.hudi.slices import FileSlice
-from datalake_kit.storage import hudi_options
+from datalake_kit.storage import Place, open_parquet
 
 if TYPE_CHECKING:
     from datalake_kit.hudi.properties import TableProperties
@@ -23,47 +25,52 @@ def merged_slices(table: TableProperties, slices: Sequence[FileSlice], schema: p
     Raises
     ------
     HudiError
-        hudi-rs cannot read a file slice, or would read it otherwise than it is; its base file is named.
+        The table merges its log files by a rule that is not known here, or a log file holds what is not merged.
+    UnreadableFileError
+        A file is gone or cut short.
     """
     if not slices:
         return
-    if table.drops_partition_columns:
-        raise HudiError(
-            f"{table.folder} leaves its partition columns out of the files and has log files, which are not merged so. "
-            'Compact the table, or read what is compacted with view="read_optimized".'
-        )
-    reader = _reader(table)
+    rule = merge_rule(table)
     for one in slices:
-        _refuse_other_spelling(table, one, schema)
-        yield as_schema(_merged(reader, table, one, schema), schema)
+        yield _merged(table, rule, one, schema)
 
 
-def _reader(table: TableProperties) -> Any:
-    from hudi import HudiTable  # loads a large native library: only for tables with log files
-
+def _merged(table: TableProperties, rule: MergeRule, one: FileSlice, schema: pa.Schema) -> pa.Table:
+    found = list(changes_of([table.folder / log.path for log in one.logs], one.is_complete))
+    base = _base_rows(table.folder / one.base.path, [*schema.names, *rule.needs])
+    where = table.folder / one.base.path
+    wide = _wide(rule, schema, [base, *(c.rows for c in found if c.rows is not None)])
     try:
-        opened = HudiTable(str(table.folder), hudi_options(table.folder))
-        return opened.create_file_group_reader_with_options()
-    except Exception as problem:  # hudi-rs has one error class for everything
-        raise HudiError(f"hudi-rs cannot open {table.folder}: {problem}") from problem
+        changes = [Changes(None if c.rows is None else as_schema(c.rows, wide), c.deletes) for c in found]
+        rows = merge(rule, as_schema(base, wide), changes).select(schema.names)
+    except pa.ArrowInvalid as problem:
+        raise HudiError(f"Values in {where} or its log files do not fit the table's schema: {problem}") from problem
+    for name, value in path_values(table, one.partition, schema).items():
+        position = schema.get_field_index(find_column(schema.names, name) or name)
+        if position >= 0:
+            kind = schema.field(position).type
+            rows = rows.set_column(position, schema.field(position), pa.repeat(pa.scalar(value, kind), rows.num_rows))
+    return rows
 
 
-def _merged(reader: Any, table: TableProperties, one: FileSlice, schema: pa.Schema) -> pa.Table:
+def _base_rows(file: Place, names: Sequence[str]) -> pa.Table:
+    wanted = {n.casefold() for n in names}
     try:
-        batch = reader.read_file_slice_from_paths(one.base.path, [log.path for log in one.logs])
-        return pa.Table.from_batches([pa.record_batch(batch)])
-    except Exception as problem:  # as above
-        raise HudiError(f"hudi-rs cannot merge {table.folder / one.base.path}: {problem}") from problem
+        with open_parquet(file) as opened:
+            columns = [n for n in opened.schema_arrow.names if n.casefold() in wanted]
+            return opened.read(columns=columns).replace_schema_metadata(None)
+    except (OSError, pa.ArrowException) as problem:
+        raise UnreadableFileError(f"The Parquet file cannot be read ({problem}): {file}. Restore it.") from problem
 
 
-def _refuse_other_spelling(table: TableProperties, one: FileSlice, schema: pa.Schema) -> None:
-    """hudi-rs compares names letter by letter: a column in another case would come out empty."""
-    base = table.folder / one.base.path
-    (known,) = footers([base])
-    for name in schema.names:
-        stored = find_column(known.schema.names, name, schema.names)
-        if stored not in (name, None):
-            raise HudiError(
-                f"The column {name!r} is stored as {stored!r} in {base}, which has log files over it; hudi-rs does not "
-                "merge them as one column. Compact the table, or read it in Spark."
-            )
+def _wide(rule: MergeRule, schema: pa.Schema, stored: Sequence[pa.Table]) -> pa.Schema:
+    """Add to a schema the columns that merging looks at, as they are stored."""
+    fields: list[Any] = list(schema)
+    for name in rule.needs:
+        if find_column([f.name for f in fields], name) is None:
+            same = [(t, n) for t in stored if (n := find_column(t.schema.names, name)) is not None]
+            fields += [t.schema.field(n).with_name(name) for t, n in same[:1]]
+    if find_column([f.name for f in fields], KEY) is None:
+        raise HudiError(f"No column {KEY} in the files, so that log files cannot be merged. Read the table in Spark.")
+    return pa.schema(fields)

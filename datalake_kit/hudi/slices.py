@@ -7,8 +7,9 @@ complete; a file that a complete commit names must be there with its size.
 
 from __future__ import annotations
 
+import functools
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from datalake_kit.errors import HudiError, UnreadableFileError
@@ -41,6 +42,10 @@ class DataFile:
         return self.path.rsplit("/", 1)[-1].startswith(".")
 
 
+def _any(_instant: str) -> bool:
+    return True
+
+
 @dataclass(frozen=True)
 class FileSlice:
     """The newest version of a file group: a base file, with the log files to be merged over it in order."""
@@ -49,6 +54,7 @@ class FileSlice:
     file_id: str
     base: DataFile
     logs: tuple[DataFile, ...]
+    is_complete: Callable[[str], bool] = field(default=_any, repr=False, compare=False)  # a commit of a log's blocks
 
     @property
     def files(self) -> tuple[DataFile, ...]:
@@ -107,19 +113,19 @@ def resolve_slices(timeline: Timeline, until: str, *, base_only: bool = False) -
             strays.append(path)
     for replaced in _replaced(timeline, until):
         groups.pop(replaced, None)
-    slices, faults = _sound_slices(timeline, groups, present)
+    slices, faults = _sound_slices(timeline, until, groups, present)
     return Resolution(slices, faults, tuple(strays))
 
 
 def _sound_slices(
-    timeline: Timeline, groups: _Groups, present: dict[str, int]
+    timeline: Timeline, until: str, groups: _Groups, present: dict[str, int]
 ) -> tuple[tuple[FileSlice, ...], tuple[Fault, ...]]:
     """Take the newest slice of each group; where a file of it is at fault, note that and take what is left."""
     slices: list[FileSlice] = []
     faults: list[Fault] = []
     for key, group in sorted(groups.items()):
         damaged = False
-        while (one := _newest(timeline, key, group, damaged)) is not None:
+        while (one := _newest(timeline, until, key, group, damaged)) is not None:
             new = [Fault(f, p) for f in one.files if (p := _problem(timeline, f, present.get(f.path)))]
             if not new:
                 slices.append(one)
@@ -224,7 +230,7 @@ def _replaced(timeline: Timeline, until: str) -> set[tuple[str, str]]:
     return {group for commit in timeline.commits if commit.requested <= until for group in commit.replaced}
 
 
-def _newest(timeline: Timeline, key: tuple[str, str], group: _Group, damaged: bool) -> FileSlice | None:
+def _newest(timeline: Timeline, until: str, key: tuple[str, str], group: _Group, damaged: bool) -> FileSlice | None:
     if not group.bases:
         if damaged:
             return None
@@ -235,7 +241,7 @@ def _newest(timeline: Timeline, key: tuple[str, str], group: _Group, damaged: bo
     base = group.bases[max(group.bases)]
     logs = [log for log in group.logs.values() if _is_over(timeline, log, base)]
     logs.sort(key=lambda log: (log.named_instant, *log.order))
-    return FileSlice(key[0], key[1], base, tuple(logs))
+    return FileSlice(key[0], key[1], base, tuple(logs), functools.partial(timeline.is_complete, until=until))
 
 
 def _is_over(timeline: Timeline, log: DataFile, base: DataFile) -> bool:

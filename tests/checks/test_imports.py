@@ -22,6 +22,8 @@ HUDI_FILES = (
     "content",
     "evolution",
     "instants",
+    "log_merge",
+    "log_records",
     "logformat",
     "merging",
     "pairing",
