@@ -2,104 +2,54 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import pandas as pd
-import pyarrow as pa
-import pyarrow.compute as pc
-
+from datalake_kit.cdc.canonical import Form
 from datalake_kit.cdc.compare import (
     CHANGED,
-    DUPLICATE,
-    EXTRA,
-    KINDS,
-    MISSING,
     PIPELINE_COLUMNS,
     UNVERIFIED,
+    Aligned,
     Comparison,
-    Difference,
+    Tolerances,
     align,
-    key_column,
-    plain_key,
-    version_counts,
 )
-from datalake_kit.cdc.dms import FILE, OP, POSITION, DmsFile, StagedTable, read_staged
-from datalake_kit.cdc.explain import Case, Explanation, explain
-from datalake_kit.cdc.pipeline import Version
-from datalake_kit.cdc.replay import Expected, Mode, replay
-from datalake_kit.cdc.result import BY_FILE_TYPES, DIFFERENT, EQUAL, NOT_COMPARED
+from datalake_kit.cdc.counts import count_versions, misplaced_versions, rows_by_file
+from datalake_kit.cdc.details import Side, changed_columns, differences
+from datalake_kit.cdc.dms import DmsFile
+from datalake_kit.cdc.explain import explain
+from datalake_kit.cdc.findings import Told
+from datalake_kit.cdc.lake_side import COMMIT
+from datalake_kit.cdc.ordering import Ordering
+from datalake_kit.cdc.relation import Relation
+from datalake_kit.cdc.replay import Mode, cut_text, key_names, state_of
+from datalake_kit.cdc.result import EQUAL
+from datalake_kit.cdc.spool import Spool
+from datalake_kit.cdc.staged import StagedTable, open_staged
+from datalake_kit.cdc.table_check import TableCheck
+from datalake_kit.cdc.versions import Known, case_of, record_columns
+from datalake_kit.cdc.waiting import Waiting, ahead_of_cut, landing_times, waiting_for
+from datalake_kit.cdc.workspace import Workspace
 
 if TYPE_CHECKING:
     from datalake_kit.cdc.lake_side import LakeSide
-
-HOP = "expected -> lake"
-
-
-@dataclass
-class TableCheck:
-    """What was found of one table."""
-
-    table: str
-    staging: str
-    verdict: str
-    explanation: str = ""
-    mode: str = ""
-    compared: str = "nothing"
-    staged: StagedTable | None = None
-    expected: Expected | None = None
-    lake_rows: int | None = None
-    findings: list[dict[str, Any]] = field(default_factory=list)
-    by_file: pd.DataFrame | None = None
-    untrusted: pd.DataFrame | None = None
-    checks: list[tuple[Any, ...]] = field(default_factory=list)
-
-    @staticmethod
-    def not_compared(table: str, staging: str, problem: str, mode: str = "") -> TableCheck:
-        """A table of which nothing is known, and why."""
-        return TableCheck(table, staging, NOT_COMPARED, problem.rstrip("."), mode)
-
-    @property
-    def last_sequence(self) -> str:
-        """The newest change that was replayed."""
-        if self.staged is None or self.staged.sequence is None:
-            return ""
-        return str(pc.max(self.staged.sequences).as_py() or "")
-
-    def summary_row(self) -> dict[str, Any]:
-        """The table's row of the summary; numbers that are not known are NA."""
-        kinds = Counter(f["kind"] for f in self.findings)
-        known = self.expected is not None and self.verdict != NOT_COMPARED
-        changes = int(self.staged.is_change.sum()) if self.staged else 0
-        expected = self.expected.rows if self.expected is not None else None
-        both = expected is not None and self.lake_rows is not None
-        return {
-            "table": self.table,
-            "staging": self.staging,
-            "mode": self.mode,
-            "full_load": self.staged.rows.num_rows - changes if self.staged else None,
-            "changes": changes if self.staged else None,
-            "expected": expected,
-            "lake": self.lake_rows,
-            "difference": (self.lake_rows or 0) - (expected or 0) if both else None,
-            **{_COLUMN[kind]: kinds[kind] if known else None for kind in (*KINDS, UNVERIFIED)},
-            "untrusted": len(self.untrusted) if self.untrusted is not None else None,
-            "compared": self.compared,
-            "verdict": self.verdict,
-            "explanation": self.explanation,
-        }
+    from datalake_kit.cdc.settings import DmsSettings
 
 
-_COLUMN = {
-    MISSING: "missing",
-    EXTRA: "extra",
-    CHANGED: "changed",
-    DUPLICATE: "duplicates",
-    UNVERIFIED: "unverified",
-}
+@dataclass(frozen=True)
+class Options:
+    """How a table is compared; see `validate`."""
+
+    level: str = "counts"
+    until: str | datetime | date | None = None
+    tolerance: Tolerances = None
+    mask: Collection[str] = ()
+    source: Any = None
+    settings: DmsSettings | None = None
+    lag: Mapping[str, datetime | None] | Collection[str] | None = None
 
 
 def check_table(
@@ -111,292 +61,337 @@ def check_table(
     *,
     count: int | None,
     level: str,
+    until: str | datetime | date | None = None,
+    tolerance: Tolerances = None,
+    mask: Collection[str] = (),
+    source: Any = None,
+    settings: DmsSettings | None = None,
+    lag: Mapping[str, datetime | None] | Collection[str] | None = None,
 ) -> TableCheck:
-    """Check one table. `count` is its rows as counted in SQL, None where that was not possible."""
-    staged = _read(files, side.ordering)
-    expected = replay(staged, keys, mode=mode)
-    check = TableCheck(side.name, staging, EQUAL, mode=mode, compared="counts", staged=staged, expected=expected)
-    check.untrusted = expected.untrusted
-    check.lake_rows = count if count is not None else side.rows.num_rows
-    versions = side.versions(staged.sequence) if staged.sequence else None
-    should = version_counts(staged.sequences.take(pa.array(expected.positions)))
-    check.by_file = _by_file(check, staged, expected, should, versions)
-    agrees = _note_counts(check, expected, should, versions)
-    _note_columns(check, side, expected)
-    _note_faults(check, side)
-    if level != "counts" or not agrees or versions is None or not side.is_whole:
-        _compare(check, side, staged, expected, keys_only=level == "keys" and agrees and versions is not None)
-    _judge(check, agrees)
+    """Check one table.
+
+    Parameters
+    ----------
+    side : LakeSide
+    staging : str
+        The name of the staging table.
+    files : sequence of DmsFile
+        Its files.
+    keys : sequence of str
+        The columns that identify a record of the source.
+    mode : "S" or "H"
+    count : int, optional
+        The rows of the table as counted in SQL; None where that was not possible.
+    level : "counts", "keys" or "values"
+        How deep a table is compared that looks equal.
+    until : str, datetime or date, optional
+        The cut: changes after it are left out on both sides; keys that the lake has newer are lag.
+    tolerance : number, timedelta, or mapping of column to these, optional
+        How far two values may lie apart and still count as equal.
+    mask : collection of str
+        Columns whose values are not shown.
+    source : object, optional
+        The source itself: `label`, and `local_parquet(folder)` that gives local Parquet files of its rows.
+    settings : DmsSettings, optional
+    lag : mapping of file name to landing time, or collection of file names, optional
+        Staged files that are known not to be processed yet.
+    """
+    options = Options(level, until, tolerance, tuple(mask), source, settings, lag)
+    with Spool() as spool:
+        staged = _read(spool, files, side.ordering, settings)
+        names = key_names(staged, keys, mode)
+        return _looked(side, staging, staged, names, mode, options, count)
+
+
+def _looked(
+    side: LakeSide,
+    staging: str,
+    staged: StagedTable,
+    keys: tuple[str, ...],
+    mode: Mode,
+    options: Options,
+    count: int | None,
+) -> TableCheck:
+    """Look deeper until the verdict is sure; once more without the columns that never arrived."""
+    lost: dict[str, int] = {}
+    for depth in (*_depths(side, options), "values"):
+        with Workspace() as work:
+            attempt = _Attempt(work, side, staging, staged, keys, mode, options, depth, count, lost)
+            check, settled = attempt.run()
+        lost = attempt.lost
+        if settled:
+            break
     return check
 
 
-def _read(files: Sequence[DmsFile], ordering: str | None) -> StagedTable:
-    """Read the staged rows; the table's own ordering column counts where the files do not have DMS's."""
-    staged = read_staged(files)
+def _depths(side: LakeSide, options: Options) -> list[str]:
+    """How deep to look, in turn, until the verdict is sure."""
+    if not side.is_whole or options.until is not None or options.level == "values":
+        return ["values"]
+    return [options.level, "values"]
+
+
+def _read(spool: Spool, files: Sequence[DmsFile], ordering: str | None, settings: DmsSettings | None) -> StagedTable:
+    """Open the staged files; the table's own ordering column counts where the files do not have DMS's."""
+    staged = open_staged(spool, files, settings=settings)
     if staged.sequence is not None or ordering is None:
         return staged
     same = [c for c in staged.columns if c.casefold() == ordering.casefold()]
-    return StagedTable(staged.files, staged.rows, same[0] if same else None)
+    return replace(staged, sequence=same[0] if same else None)
 
 
-# --- counts
+class _Attempt:
+    """One table looked at in one depth, in a workspace of its own."""
 
+    def __init__(
+        self,
+        work: Workspace,
+        side: LakeSide,
+        staging: str,
+        staged: StagedTable,
+        keys: tuple[str, ...],
+        mode: Mode,
+        options: Options,
+        depth: str,
+        count: int | None,
+        lost: Mapping[str, int] | None = None,
+    ) -> None:
+        self.work, self.side, self.staged, self.options, self.depth = work, side, staged, options, depth
+        self.keys, self.mode, self.count = keys, mode, count
+        self.lost = dict(lost or {})
+        self._known_lost = frozenset(self.lost)
+        self.check = TableCheck(side.name, staging, EQUAL, mode=mode, compared=depth)
+        self.until = cut_text(options.until)
 
-def _note_counts(
-    check: TableCheck, expected: Expected, should: Mapping[str, int], versions: Mapping[str, int] | None
-) -> bool:
-    rows = check.lake_rows == expected.rows
-    check.checks.append((check.table, "rows", expected.rows, check.lake_rows, 0, rows))
-    if versions is None:
-        return rows
-    wrong = sum((Counter(should) - Counter(versions)).values())
-    strange = sum((Counter(versions) - Counter(should)).values())
-    check.checks.append(
-        (check.table, "rows of the version expected", expected.rows, expected.rows - wrong, 0, not wrong)
-    )
-    check.checks.append((check.table, "rows of another version", 0, strange, 0, not strange))
-    return rows and not wrong and not strange
+    def run(self) -> tuple[TableCheck, bool]:
+        """Look, and say whether the verdict is sure."""
+        compares = self.depth != "counts"
+        self.relation = self.staged.relation(self.work)
+        self.lake = self.side.relation(self.work) if compares or self.side.is_local else None
+        aligned = self._align() if compares else None
+        self.ordering = self._order(aligned)
+        self._describe()
+        if aligned is not None:
+            self._read_lake(aligned)
+        agrees = self._note_counts(compares)
+        self._note_columns(aligned)
+        for fault in self.side.faults():
+            self.check.note(UNVERIFIED, file=fault.file, commit=fault.commit or None, explanation=fault.problem)
+        if aligned is None:
+            self.check.judge(agrees)
+            return self.check, agrees
+        if self.depth == "keys" and not (agrees and self.has_versions):
+            return self.check, False
+        equal = self._compare(aligned)
+        self.check.judge(agrees or (equal is not None and self.until is not None) or bool(self.check.lag))
+        return self.check, not self.lost or bool(self._known_lost)
 
+    # --- reading
 
-def _by_file(
-    check: TableCheck,
-    staged: StagedTable,
-    expected: Expected,
-    should: Mapping[str, int],
-    versions: Mapping[str, int] | None,
-) -> pd.DataFrame:
-    """Count rows by the staged file that wrote them last, as they should be and as the lake has them."""
-    frame = expected.runs.copy()
-    frame.insert(0, "table", check.table)
-    wanted = np.bincount(staged.file_numbers[expected.positions], minlength=len(frame))
-    frame["expected"] = wanted
-    frame["lake"] = pd.NA if versions is None else _lake_by_file(staged, expected, versions, wanted)
-    frame["difference"] = frame["lake"] - frame["expected"]
-    return frame[list(BY_FILE_TYPES)].astype(BY_FILE_TYPES)
+    def _align(self) -> Aligned:
+        lake, sequence = self._whole_lake(), self.staged.sequence
+        record = (*self.keys, sequence) if self.mode == "H" and sequence else self.keys
+        found = align(
+            self.relation,
+            lake,
+            record,
+            columns=[c for c in self.staged.columns if c not in self._known_lost],
+            sequence=sequence,
+            tolerance=self.options.tolerance,
+        )
+        if self.depth == "keys":
+            return found.only([*record, *([sequence] if sequence else [])])
+        for name in found.not_comparable:
+            text = f"the column {name} has types in staging and lake that cannot be compared"
+            self.check.note(UNVERIFIED, column=name, explanation=text)
+        return found
 
+    def _whole_lake(self) -> Relation:
+        if self.lake is None:
+            raise AssertionError("the lake's rows are read before they are compared")
+        return self.lake
 
-def _lake_by_file(
-    staged: StagedTable, expected: Expected, versions: Mapping[str, int], wanted: np.ndarray[Any, Any]
-) -> list[int]:
-    """Give the lake's rows to files by their sequence; those of the full load have none and fill its files."""
-    counting = expected.positions[staged.is_change[expected.positions]]
-    owner: dict[str, int] = {}  # of a change delivered twice the file whose row counts comes last
-    for rows in (np.flatnonzero(staged.is_change), counting):
-        owner |= zip(staged.sequences.take(pa.array(rows)).to_pylist(), staged.file_numbers[rows].tolist(), strict=True)
-    counts = [0] * len(staged.files)
-    for sequence, count in versions.items():
-        if sequence and sequence in owner:
-            counts[owner[sequence]] += count
-    loads = [i for i, f in enumerate(staged.files) if f.kind == "full load"]
-    left = versions.get("", 0)
-    for i in loads:  # rows of several full-load files cannot be told apart: fill them in order
-        counts[i] = left if i == loads[-1] else min(left, int(wanted[i]))
-        left -= counts[i]
-    return counts
-
-
-# --- columns and files at fault
-
-
-def _note_columns(check: TableCheck, side: LakeSide, expected: Expected) -> None:
-    there = {name.casefold() for name in side.columns}
-    for name in expected.staged.columns:
-        if name.casefold() in there or name.casefold() in PIPELINE_COLUMNS:
-            continue
-        values = expected.staged.rows.column(name).take(pa.array(expected.positions))
-        filled = len(values) - values.null_count
-        if filled:
-            text = f"the column {name} never arrived: {filled} rows should have a value in it"
-            check.findings.append(_finding(check.table, UNVERIFIED, column=name, explanation=text))
-
-
-def _note_faults(check: TableCheck, side: LakeSide) -> None:
-    for fault in side.faults():
-        check.findings.append(
-            _finding(check.table, UNVERIFIED, file=fault.file, commit=fault.commit, explanation=fault.problem)
+    def _order(self, aligned: Aligned | None) -> Ordering:
+        forms: dict[str, Form] = {}
+        extras = {}
+        if aligned is not None:
+            forms = {p.name: p.form for p in aligned.keys if not p.is_sequence}
+            extras["h"] = lambda part: aligned.number(part, ours=True)
+            for i, pair in enumerate(aligned.near):
+                extras[f"t{i}"] = pair.ours
+        return Ordering(
+            self.work,
+            self.staged,
+            self.keys,
+            mode=self.mode,
+            until=self.until,
+            relation=self.relation,
+            forms=forms,
+            extras=extras,
         )
 
+    def _describe(self) -> None:
+        check, ordering = self.check, self.ordering
+        check.expected = state_of(ordering, self.mode, self.until)
+        check.untrusted = check.expected.untrusted
+        check.loaded, check.changes, check.last_sequence = ordering.loaded, ordering.changes, ordering.last_sequence
 
-def _finding(table: str, kind: str, **values: Any) -> dict[str, Any]:
-    empty = dict.fromkeys(("key", "column", "before", "after", "file", "commit"), None)
-    return {"table": table, "hop": HOP, "kind": kind, **empty, **values}
+    def _read_lake(self, aligned: Aligned) -> None:
+        """Make `lake_rows`, slim: the key, the sequence, the number of the values."""
+        lake, name = self._whole_lake(), self.side.column(self.staged.sequence)
+        sequence = next((p for p in aligned.pairs if p.is_sequence), None) if name is not None else None
+        near = "".join(f", {{}} AS t{i}" for i, _ in enumerate(aligned.near))
 
+        def columns(part: Any) -> str:
+            keys = ", ".join(f"{p.theirs(part)} AS r{i}" for i, p in enumerate(aligned.keys))
+            seq = sequence.theirs(part) if sequence is not None else "''"
+            more = near.format(*(p.theirs(part) for p in aligned.near))
+            return f"{keys}, {seq} AS seq, {aligned.number(part, ours=False)} AS h{more}"
 
-# --- keys and values
+        self.work.run(f"CREATE TABLE lake_rows AS {lake.select(columns)}")
 
+    # --- counts
 
-def _compare(check: TableCheck, side: LakeSide, staged: StagedTable, expected: Expected, *, keys_only: bool) -> None:
-    aligned = align(staged.rows.select(staged.columns), side.rows, expected.record_keys, staged.sequence)
-    sequence = staged.sequence if staged.sequence in aligned.staged.schema.names else None
-    columns = [*expected.record_keys, *([sequence] if sequence else [])] if keys_only else None
-    comparison = Comparison(aligned, expected.positions, expected.record_keys, columns)
-    check.compared = "keys" if keys_only else "values"
-    for name in () if keys_only else aligned.not_comparable:
-        text = f"the column {name} has types in staging and lake that cannot be compared"
-        check.findings.append(_finding(check.table, UNVERIFIED, column=name, explanation=text))
-    differences = comparison.differences()
-    check.checks.append((check.table, f"keys with other {check.compared}", 0, len(differences), 0, not differences))
-    if not differences:
-        return
-    reasons = explain(_case(comparison, differences, side, staged, expected))
-    described = _Describer(comparison, side, staged)
-    check.findings += [described.finding(check.table, d, reasons[d.key]) for d in differences]
-
-
-def _case(
-    comparison: Comparison, differences: Sequence[Difference], side: LakeSide, staged: StagedTable, expected: Expected
-) -> Case:
-    """Gather the versions of every key that a change touches or that differs, and what the lake has of them."""
-    damaged = {d.key: d for d in differences}
-    rows = _rows_in_question(comparison, staged, differences)
-    picked = staged.rows.take(pa.array(rows))
-    keys = [
-        plain_key(k) for k in key_column(comparison.aligned.staged, comparison.keys).take(pa.array(rows)).to_pylist()
-    ]
-    partitions = _partition_columns(staged, side)
-    versions: dict[Any, list[Version]] = {}
-    for key, version in zip(keys, _versions_of(comparison, staged, rows, picked, partitions), strict=True):
-        versions.setdefault(key, []).append(version)
-    counting = set(expected.positions.tolist())
-    sound = ((k, int(r)) for k, r in zip(keys, rows, strict=True) if int(r) in counting)
-    lake = {key: Counter([int(comparison.staged_hashes[row])]) for key, row in sound}
-    for key, difference in damaged.items():
-        lake[key] = Counter(int(comparison.lake_hashes[i]) for i in difference.lake)
-    return Case(
-        versions=versions,
-        lake=lake,
-        damaged=list(damaged),
-        file_names=[f.name for f in staged.files],
-        historical=expected.mode == "H",
-        partition_names=partitions,
-        faults=side.faults(),
-        known_files=_known_files(staged, rows),
-    )
-
-
-def _known_files(staged: StagedTable, rows: np.ndarray[Any, Any]) -> frozenset[int]:
-    """The files of which every row is among some rows."""
-    there = np.bincount(staged.file_numbers, minlength=len(staged.files))
-    picked = np.bincount(staged.file_numbers[rows], minlength=len(staged.files))
-    return frozenset(np.flatnonzero(there == picked).tolist())
-
-
-def _versions_of(
-    comparison: Comparison,
-    staged: StagedTable,
-    rows: np.ndarray[Any, Any],
-    picked: pa.Table,
-    partitions: Sequence[str],
-) -> Iterator[Version]:
-    """The versions that stand in some staged rows."""
-    wheres: Iterable[tuple[Any, ...]] = [()] * len(rows)
-    if partitions:
-        wheres = zip(*(picked.column(c).to_pylist() for c in partitions), strict=True)
-    columns = (
-        picked.column(FILE).to_pylist(),
-        picked.column(POSITION).to_pylist(),
-        picked.column(OP).to_pylist(),
-        staged.sequences.take(pa.array(rows)).to_pylist(),
-        comparison.staged_hashes[rows].tolist(),
-        wheres,
-    )
-    for file, position, operation, sequence, row, where in zip(*columns, strict=True):
-        first = "" if operation == "L" else sequence
-        partition = None if all(v is None or v == "" for v in where) else where
-        yield Version(file, (first, file, position), operation, row, partition, first)
-
-
-def _rows_in_question(
-    comparison: Comparison, staged: StagedTable, differences: Sequence[Difference]
-) -> np.ndarray[Any, Any]:
-    """The staged rows of every changed and every damaged key; all rows when a full-load file may be what is missing."""
-    changed = np.flatnonzero(staged.is_change)
-    damaged = [row for d in differences for row in d.expected]
-    found = comparison.rows_of_same_keys(np.concatenate([changed, np.asarray(damaged, dtype="int64")]))
-    touched = set(comparison.rows_of_same_keys(changed).tolist())
-    if any(d.kind == MISSING and not touched.issuperset(d.expected) for d in differences):
-        return np.arange(staged.rows.num_rows)
-    return found
-
-
-def _partition_columns(staged: StagedTable, side: LakeSide) -> list[str]:
-    ours = {c.casefold(): c for c in staged.columns}
-    return [ours[p.casefold()] for p in side.partition_columns if p.casefold() in ours]
-
-
-class _Describer:
-    """Puts a difference in words."""
-
-    def __init__(self, comparison: Comparison, side: LakeSide, staged: StagedTable) -> None:
-        self._comparison = comparison
-        self._lake_commits = _column(side.rows, "_hoodie_commit_time")
-        self._lake_versions = _column(side.rows, staged.sequence)
-        self._staged_versions = _column(staged.rows, staged.sequence)
-
-    def finding(self, table: str, difference: Difference, reason: Explanation) -> dict[str, Any]:
-        comparison = self._comparison
-        text = reason.text
-        if difference.kind == DUPLICATE:
-            right = [i for i in difference.lake if self._is_right(difference, i)]
-            wrong = "the newest is not right" if difference.expected else "there should be none"
-            state = "the newest is right" if right else wrong
-            text = f"{text} ({len(difference.lake)} rows; {state})"
-        commits = [self._lake_commits[i].as_py() for i in difference.lake] if self._lake_commits is not None else []
-        return _finding(
-            table,
-            difference.kind,
-            key=difference.key,
-            column=", ".join(comparison.differing_columns(difference)) or None,
-            before=_versions(self._staged_versions, difference.expected),
-            after=_versions(self._lake_versions, difference.lake),
-            file=reason.file,
-            commit=reason.commit or max((c for c in commits if c), default=None),
-            explanation=text,
-            brief=reason.short,
+    def _note_counts(self, compares: bool) -> bool:
+        check, ordering = self.check, self.ordering
+        if self.count is None and not compares and self.lake is not None:
+            self.count = int(self.work.value(f"SELECT count(*) FROM ({self.lake.select(lambda part: '1')})"))
+        check.lake_rows = (
+            self.count if self.count is not None else int(self.work.value("SELECT count(*) FROM lake_rows"))
         )
+        wanted = check.expected.rows if check.expected is not None else 0
+        self.has_versions = count_versions(ordering, self.side, self.lake, compared=compares)
+        runs = check.expected.runs if check.expected is not None else ordering.runs()
+        check.by_file = rows_by_file(check.table, ordering, runs, versions=self.has_versions)
+        rows = check.lake_rows == wanted
+        check.check("rows", wanted, check.lake_rows, passed=rows)
+        if not self.has_versions:
+            return rows and compares
+        wrong, strange = misplaced_versions(ordering)
+        check.check("rows of the version expected", wanted, wanted - wrong, passed=not wrong)
+        check.check("rows of another version", 0, strange, passed=not strange)
+        return rows and not wrong and not strange
 
-    def _is_right(self, difference: Difference, row: int) -> bool:
-        ours = self._comparison.staged_hashes
-        return any(ours[e] == self._comparison.lake_hashes[row] for e in difference.expected)
+    def _note_columns(self, aligned: Aligned | None) -> None:
+        there = {name.casefold() for name in self.side.columns}
+        absent = [n for n in self.staged.columns if n.casefold() not in there and n.casefold() not in PIPELINE_COLUMNS]
+        for name, filled in {**self._filled(absent), **{n: self.lost[n] for n in self._known_lost}}.items():
+            if filled:
+                text = f"the column {name} never arrived: {filled} rows should have a value in it"
+                self.check.note(UNVERIFIED, column=name, explanation=text)
 
+    def _filled(self, names: Sequence[str]) -> dict[str, int]:
+        """How many of the rows expected have a value in some columns."""
+        if not names:
+            return {}
+        parts = []
+        for part in self.relation.parts:
+            file, position, _ = self.staged.origin(part)
+            values = ", ".join(f"{part.column(n)[0]} IS NOT NULL AS c{i}" for i, n in enumerate(names))
+            parts.append(
+                f"SELECT CAST({file} AS INTEGER) AS file, CAST({position} AS BIGINT) AS pos, {values} "
+                f"FROM {part.source}"
+            )
+        counted = ", ".join(f"count(*) FILTER (c{i})" for i, _ in enumerate(names))
+        both = f"({' UNION ALL '.join(parts)}) SEMI JOIN {self.ordering.expected} USING (file, pos)"
+        return dict(zip(names, self.work.rows(f"SELECT {counted} FROM {both}")[0], strict=True))
 
-def _column(table: pa.Table, name: str | None) -> pa.ChunkedArray | None:
-    same = [n for n in table.schema.names if name is not None and n.casefold() == name.casefold()]
-    return table.column(same[0]) if same else None
+    # --- keys and values
 
-
-def _versions(column: pa.ChunkedArray | None, rows: Sequence[int]) -> str | None:
-    """The sequences of rows as text; a full-load row has none."""
-    if column is None or not rows:
+    def _compare(self, aligned: Aligned) -> Comparison | None:
+        """Compare key by key, describe what differs, and return the comparison when nothing does."""
+        near = "".join(f", t{i}" for i, _ in enumerate(aligned.near))
+        record = ", ".join(record_columns(self.ordering))
+        self.work.run(
+            f"CREATE VIEW wanted_rows AS SELECT {record}, h, seq, file, pos{near} FROM {self.ordering.expected}"
+        )
+        comparison = Comparison(self.work, "hop", "wanted_rows", "lake_rows", len(aligned.keys), aligned.near)
+        if comparison.counts[CHANGED] and not self._known_lost and self.depth == "values":
+            self.lost = self._lost_columns(aligned)
+            if self.lost:
+                return None
+        waiting = self._waiting(comparison, aligned)
+        self.check.counts = comparison.counts - waiting.counts
+        self.check.lag = waiting.total if self.options.lag is not None or self.until is not None else None
+        self.check.notes += waiting.notes
+        many = sum(self.check.counts.values())
+        what = "values" if self.depth == "values" else "keys"
+        self.check.check(f"keys with other {what}", 0, many, passed=not many)
+        for pair in aligned.near:
+            what = f"values of {pair.name} further apart than the tolerance are differences"
+            self.check.check(what, None, None, passed=True, tolerance=pair.shown_tolerance)
+        if not many:
+            return comparison
+        self._describe_differences(comparison, aligned, waiting)
         return None
-    return ", ".join(str(column[i].as_py() or "full load") for i in rows)
+
+    def _waiting(self, comparison: Comparison, aligned: Aligned) -> Waiting:
+        if not sum(comparison.counts.values()):
+            return Waiting()
+        found = Waiting()
+        if self.until is not None:
+            found = ahead_of_cut(self.ordering, comparison)
+        if self.options.lag:
+            files = landing_times(self.staged.files, self.options.lag)
+            found = waiting_for(self.ordering, comparison, aligned, files, found)
+        return found
+
+    def _lost_columns(self, aligned: Aligned) -> dict[str, int]:
+        """Columns that are NULL in the whole lake while rows should have values in them, with the number of these."""
+        lake = self._whole_lake()
+        candidates = [p for p in aligned.pairs if p not in aligned.keys and not p.is_sequence]
+        if not candidates:
+            return {}
+        counted = ", ".join(f"count(c{i})" for i, _ in enumerate(candidates))
+        columns = lake.select(
+            lambda part: ", ".join(f"{part.column(p.other)[0]} AS c{i}" for i, p in enumerate(candidates))
+        )
+        found = self.work.rows(f"SELECT {counted} FROM ({columns})")[0]
+        empty = [p.name for p, n in zip(candidates, found, strict=True) if not n]
+        return {name: filled for name, filled in self._filled(empty).items() if filled}
+
+    def _describe_differences(self, comparison: Comparison, aligned: Aligned, waiting: Waiting) -> None:
+        lake = self._whole_lake()
+        found = differences(comparison, without=waiting.table)
+        ours = Side(self.relation, lambda part: self.staged.origin(part)[:2])
+        changed = changed_columns(comparison, aligned, ours, Side(lake), self.options.mask)
+        commit = lake.find(COMMIT)
+        known = Known(
+            partition_columns=self.side.partition_columns,
+            faults=self.side.faults(),
+            last_commit=self.side.commit,
+            landed=landing_times(self.staged.files, self.options.lag or ()).landed,
+            lake=lake,
+            commit_column=commit,
+            sequence_column=self.side.column(self.staged.sequence),
+        )
+        reasons = explain(case_of(self.ordering, comparison, found, known, waiting.table))
+        told = Told(self.check, aligned, self.options.mask, self.staged.sequence is not None)
+        commits = _commits(comparison, aligned, lake, commit)
+        for one in found:
+            told.add(one, changed.get(one.id), reasons[one.key], commits.get(one.id))
+        left = sum(self.check.counts.values()) - len(found)
+        if left > 0:
+            self.check.notes.append(
+                f"{left} more keys differ; they are counted and not listed (unexplained: too many to explain each)"
+            )
 
 
-# --- the verdict
+def _commits(comparison: Comparison, aligned: Aligned, lake: Relation, column: str | None) -> dict[int, str]:
+    """The newest commit of the lake's rows of each key that differs."""
+    if column is None:
+        return {}
+    keys = lake.select(
+        lambda part: (
+            ", ".join(f"{p.theirs(part)} AS r{i}" for i, p in enumerate(aligned.keys))
+            + f", CAST({part.column(column)[0]} AS VARCHAR) AS committed"
+        )
+    )
+    found = comparison.work.rows(
+        f"SELECT d.id, max(s.committed) FROM ({keys}) AS s JOIN {comparison.name}_keys AS d "
+        f"ON {comparison.same_key('s', 'd')} GROUP BY d.id"
+    )
+    return {number: commit for number, commit in found if commit}
 
 
-def _judge(check: TableCheck, agrees: bool) -> None:
-    kinds = {f["kind"] for f in check.findings}
-    cannot = [f for f in check.findings if f["kind"] == UNVERIFIED and "cannot be compared" in f["explanation"]]
-    only_unsure = len(cannot) == len(check.findings) and bool(cannot)
-    if agrees and not check.findings:
-        return
-    check.verdict = NOT_COMPARED if agrees and only_unsure else DIFFERENT
-    check.explanation = _in_words(check.findings)
-    if not kinds:
-        check.explanation = "the counts differ, and no key does: unexplained"
-
-
-def _in_words(findings: Sequence[Mapping[str, Any]], most: int = 4) -> str:
-    """The explanations with the number of keys of each kind, the largest first."""
-    groups: dict[str, Counter[str]] = {}
-    for finding in findings:
-        text = str(finding.get("brief") or finding["explanation"])
-        groups.setdefault(text, Counter())[finding["kind"]] += 1
-    told = []
-    for text, kinds in sorted(groups.items(), key=lambda g: -sum(g[1].values())):
-        counted = " and ".join(f"{n} {k}" for k, n in kinds.items() if k in KINDS)
-        keys = "key" if sum(kinds.values()) == 1 else "keys"
-        told.append(f"{counted} {keys}: {text}" if counted else text)
-    more = f"; and {len(told) - most} more explanations" if len(told) > most else ""
-    return "; ".join(t.rstrip(".") for t in told[:most]) + more
+__all__ = ["Options", "check_table"]

@@ -1,251 +1,300 @@
-"""What a table should hold against what it holds, key by key.
+"""What a table should hold against what it holds, key by key, in SQL: memory does not follow the rows.
 
-Both sides are brought to the same columns and types first; what cannot be is told, not left out in silence. Pure: Arrow
-in, dataclasses out; DuckDB in memory inside.
+Both sides are brought to common columns and forms first (`align`); what cannot be is told, not left out in silence.
+Then each side is one slim table of keys and a number for the row's values, and the two are joined.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
-import duckdb
-import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
-
-from datalake_kit.cdc.dms import sequences
-from datalake_kit.errors import DataError
+from datalake_kit.cdc.canonical import Form, common_form
+from datalake_kit.cdc.ordering import ROWS_A_PASS, sequence_text
+from datalake_kit.cdc.relation import Part, Relation
+from datalake_kit.cdc.settings import OPERATION_NAMES, SEQUENCE_NAMES
+from datalake_kit.cdc.workspace import Workspace, text_literal
+from datalake_kit.errors import DataError, ParameterError, did_you_mean
 
 MISSING, EXTRA, CHANGED, DUPLICATE, UNVERIFIED = "missing", "extra", "changed", "duplicate", "unverified"
 KINDS = (MISSING, EXTRA, CHANGED, DUPLICATE)
-PIPELINE_COLUMNS = ("cdc_timestamp_seq", "cdc_operation", "op")  # DMS adds them: a lake may leave them out
+PIPELINE_COLUMNS = tuple(n.casefold() for n in (*SEQUENCE_NAMES, *OPERATION_NAMES))  # a lake may leave them out
+
+Tolerance = float | int | Decimal | timedelta
+Tolerances = Tolerance | Mapping[str, Tolerance] | None
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A column that both sides have: its name on each, the form in which it is compared, and how far values may lie."""
+
+    name: str
+    other: str
+    form: Form
+    is_sequence: bool = False
+    tolerance: str = ""
+    shown_tolerance: str = ""
+
+    def ours(self, part: Part) -> str:
+        """The SQL of the column on the side of what should be."""
+        return sequence_text(part, self.name) if self.is_sequence else part.write(self.form, self.name)
+
+    def theirs(self, part: Part) -> str:
+        """The SQL of the column on the side of what is."""
+        return sequence_text(part, self.other) if self.is_sequence else part.write(self.form, self.other)
+
+    def differs(self, ours: str, theirs: str) -> str:
+        """The SQL that says whether two values differ."""
+        apart = f"{ours} IS DISTINCT FROM {theirs}"
+        if not self.tolerance:
+            return apart
+        far = f"greatest({ours}, {theirs}) - least({ours}, {theirs}) > {self.tolerance}"
+        return f"({apart} AND coalesce({far} OR {ours} IS NULL OR {theirs} IS NULL, true))"
 
 
 @dataclass(frozen=True)
 class Aligned:
-    """Staged rows and lake rows with the same columns, named as in staging, and the same types.
+    """The columns of two sides that can be compared.
 
     Attributes
     ----------
-    staged, lake : pyarrow.Table
-        The columns that both have.
+    pairs : tuple of Pair
+        In the order of the side that says what should be.
+    keys : tuple of Pair
+        Those that identify a record.
     never_arrived : tuple of str
-        Columns of staging that the lake does not have.
+        Columns that the other side does not have.
     not_comparable : tuple of str
-        Columns whose types on the two sides do not go together.
+        Columns whose types do not go together, or that a side has in two cases of letters.
     """
 
-    staged: pa.Table
-    lake: pa.Table
+    pairs: tuple[Pair, ...]
+    keys: tuple[Pair, ...]
     never_arrived: tuple[str, ...]
     not_comparable: tuple[str, ...]
 
+    @property
+    def exact(self) -> tuple[Pair, ...]:
+        """The columns without a tolerance."""
+        return tuple(p for p in self.pairs if not p.tolerance)
 
-@dataclass(frozen=True)
-class Difference:
-    """One key that is not as it should be; rows are positions in the expected and in the lake's rows."""
+    @property
+    def near(self) -> tuple[Pair, ...]:
+        """The columns with a tolerance."""
+        return tuple(p for p in self.pairs if p.tolerance)
 
-    key: Any
-    kind: str
-    expected: tuple[int, ...]
-    lake: tuple[int, ...]
+    def only(self, names: Iterable[str]) -> Aligned:
+        """The same with some of the columns."""
+        chosen = set(names)
+        return Aligned(tuple(p for p in self.pairs if p.name in chosen), self.keys, (), ())
+
+    def number(self, part: Part, *, ours: bool) -> str:
+        """The SQL of a number for the values of the columns without tolerance; the same for the same values."""
+        columns = [p.ours(part) if ours else p.theirs(part) for p in self.exact]
+        return f"hash({', '.join(columns)})" if columns else "CAST(0 AS UBIGINT)"
 
 
-def align(staged: pa.Table, lake: pa.Table, keys: Sequence[str], sequence: str | None = None) -> Aligned:
-    """Bring two tables to common columns and types; names are compared without regard to case.
+def align(
+    ours: Relation,
+    theirs: Relation,
+    keys: Sequence[str],
+    *,
+    columns: Iterable[str] | None = None,
+    sequence: str | None = None,
+    tolerance: Tolerances = None,
+    forms: Mapping[str, Form] | None = None,
+    where: str = "the lake",
+) -> Aligned:
+    """Pair the columns of two sides; names are compared without regard to case.
 
-    In the `sequence` column NULL is the same as the empty text: a row of the full load has no sequence.
+    In the `sequence` column NULL is the same as the empty text: a row of the full load has no sequence. `forms` are
+    those of columns that are compared with a third side too; `where` says what the other side is.
 
     Raises
     ------
     DataError
-        The lake lacks a key column, or has it in a type that does not go with staging's.
+        The other side lacks a key column, or has it in a type that does not go with ours.
+    ParameterError
+        A tolerance that names no column, or of a kind that does not go with its column.
     """
-    theirs = {name.casefold(): name for name in lake.schema.names}
-    ours: dict[str, tuple[pa.ChunkedArray, pa.ChunkedArray]] = {}
-    absent, odd = [], []
-    for name in staged.schema.names:
-        other = theirs.get(name.casefold())
+    pairs: list[Pair] = []
+    absent: list[str] = []
+    odd: list[str] = []
+    names = list(columns) if columns is not None else list(ours.names)
+    for name in names:
+        other = theirs.find(name)
         if other is None:
-            absent.append(name)
+            twins = any(n.casefold() == name.casefold() for n in theirs.names)
+            (odd if twins else absent).append(name)
             continue
-        ours_too, theirs_too = staged.column(name), lake.column(other)
-        if name == sequence:
-            ours_too, theirs_too = sequences(ours_too), sequences(theirs_too)
-        pair = _same_type(ours_too, theirs_too)
-        if pair is None:
+        form = Form("text") if name == sequence else (forms or {}).get(name)
+        form = form or common_form([*ours.kinds(name), *theirs.kinds(other)])
+        if form is None or (name in ours.twins and other != name):
             odd.append(name)
         else:
-            ours[name] = pair
+            pairs.append(Pair(name, other, form, name == sequence))
     for key in keys:
-        if key not in ours:
+        if not any(p.name == key for p in pairs):
             what = "of another type in" if key in odd else "missing in"
             raise DataError(
-                f"The key column {key} is {what} the lake, so rows cannot be told apart. Name the right keys."
+                f"The key column {key} is {what} {where}, so rows cannot be told apart. Name the right keys."
             )
+    near = _with_tolerance(pairs, keys, tolerance)
     return Aligned(
-        staged=pa.table({n: p[0] for n, p in ours.items()}),
-        lake=pa.table({n: p[1] for n, p in ours.items()}),
+        pairs=tuple(near),
+        keys=tuple(next(p for p in near if p.name == key) for key in keys),
         never_arrived=tuple(n for n in absent if n.casefold() not in PIPELINE_COLUMNS),
         not_comparable=tuple(odd),
     )
 
 
+def _with_tolerance(pairs: Sequence[Pair], keys: Sequence[str], tolerance: Tolerances) -> list[Pair]:
+    if tolerance is None:
+        return list(pairs)
+    if not isinstance(tolerance, Mapping):
+        text = _checked(tolerance, "tolerance")
+        fits = [p for p in pairs if p.name not in keys and p.form.kind in ("float", "decimal")]
+        if isinstance(tolerance, timedelta):
+            fits = [p for p in pairs if p.name not in keys and p.form.is_time]
+        return [_within(p, text) if p in fits else p for p in pairs]
+    given = {name.casefold(): value for name, value in tolerance.items()}
+    known = [p.name for p in pairs]
+    for name in tolerance:
+        if name.casefold() not in {n.casefold() for n in known}:
+            raise ParameterError(f"tolerance names {name!r}, which is not compared. {did_you_mean(name, known)}")
+    return [_near(p, given[p.name.casefold()]) if p.name.casefold() in given else p for p in pairs]
+
+
+def _near(pair: Pair, tolerance: Tolerance) -> Pair:
+    value = _checked(tolerance, f"tolerance of {pair.name}")
+    fits = pair.form.is_time if isinstance(tolerance, timedelta) else pair.form.is_number
+    if not fits:
+        needed = "a timedelta" if pair.form.is_time else "none: it is neither a number nor a time"
+        raise ParameterError(f"The tolerance of {pair.name} is {tolerance!r}; the column takes {needed}.")
+    return _within(pair, value)
+
+
+def _within(pair: Pair, tolerance: Tolerance) -> Pair:
+    return replace(pair, tolerance=_literal(pair, tolerance), shown_tolerance=str(tolerance))
+
+
+def _checked(tolerance: Any, name: str) -> Tolerance:
+    if isinstance(tolerance, timedelta) and tolerance >= timedelta(0):
+        return tolerance
+    if isinstance(tolerance, (int, float, Decimal)) and not isinstance(tolerance, bool) and tolerance >= 0:
+        return tolerance
+    raise ParameterError(f"{name} is a number or a timedelta of 0 or more, not {tolerance!r}.")
+
+
+def _literal(pair: Pair, tolerance: Tolerance) -> str:
+    if not isinstance(tolerance, timedelta):
+        return f"CAST({text_literal(repr(float(tolerance)))} AS DOUBLE)"
+    if pair.form.kind == "date":
+        return str(tolerance // timedelta(days=1))
+    micros = tolerance // timedelta(microseconds=1)
+    return str(micros * 1000) if pair.form.kind == "nanoseconds" else f"to_microseconds({micros})"
+
+
+# --- the join
+
+
+@dataclass
 class Comparison:
-    """Keyed rows of both sides. `staged` has every row of the files, `positions` say which of them are expected."""
+    """Two sides of a workspace compared by key: the keys that differ are the table `{name}_differing`.
 
-    def __init__(
-        self,
-        aligned: Aligned,
-        positions: np.ndarray[Any, Any],
-        keys: Sequence[str],
-        columns: Sequence[str] | None = None,
-    ) -> None:
-        self.aligned = aligned
-        self.positions = positions
-        self.keys = tuple(keys)
-        self._columns = list(columns) if columns is not None else aligned.staged.schema.names
+    Parameters
+    ----------
+    work : Workspace
+    name : str
+        A word that keeps the tables of two comparisons apart.
+    wanted, found : str
+        Tables or views of what should be and what is: both with `r0`, `r1`, ... (the key), `h` (the number of the
+        row's values) and `t0`, `t1`, ... (the columns with a tolerance). Keys of `wanted` are never NULL.
+    keys : int
+        How many columns the key has.
+    near : sequence of Pair
+        The columns with a tolerance.
+    wanted_rows : int
+        The rows of `wanted`.
+    """
 
-    @cached_property
-    def staged_hashes(self) -> np.ndarray[Any, Any]:
-        """A number for each staged row that is the same for the same values of the compared columns."""
-        return _hashes(self.aligned.staged, self._columns)
+    work: Workspace
+    name: str
+    wanted: str
+    found: str
+    keys: int
+    near: Sequence[Pair] = ()
+    wanted_rows: int = 0
+    found_rows: int = 0
+    counts: Counter[str] = field(default_factory=Counter)
 
-    @cached_property
-    def lake_hashes(self) -> np.ndarray[Any, Any]:
-        """The same for the lake's rows."""
-        return _hashes(self.aligned.lake, self._columns)
+    def __post_init__(self) -> None:
+        self.r = ", ".join(f"r{i}" for i in range(self.keys))
+        self.wanted_rows = int(self.work.value(f"SELECT count(*) FROM {self.wanted}"))
+        self.found_rows = int(self.work.value(f"SELECT count(*) FROM {self.found}"))
+        self._join()
+        self._count_kinds()
 
-    def differences(self) -> list[Difference]:
-        """Every key that is missing, extra, changed or there several times, in the order of the keys."""
-        expected = pa.table(
-            {
-                "k": key_column(self.aligned.staged, self.keys).take(pa.array(self.positions)),
-                "h": pa.array(self.staged_hashes[self.positions]),
-                "i": pa.array(self.positions),
-            }
+    @property
+    def differing(self) -> str:
+        """The table of the keys that differ: `id` in the order of the keys, the key, `kind`."""
+        return f"{self.name}_differing"
+
+    def same_key(self, one: str, other: str) -> str:
+        """The SQL that says whether two rows have one key; NULL is a key like any other."""
+        return " AND ".join(f"{one}.r{i} IS NOT DISTINCT FROM {other}.r{i}" for i in range(self.keys))
+
+    def _join(self) -> None:
+        near = "".join(f", t{i}" for i, _ in enumerate(self.near))
+        differs = " OR ".join(["w.h <> f.h", *(p.differs(f"w.t{i}", f"f.t{i}") for i, p in enumerate(self.near))])
+        key = ", ".join(f"coalesce(w.r{i}, f.r{i}) AS r{i}" for i in range(self.keys))
+        joined = " AND ".join(f"w.r{i} = f.r{i}" for i in range(self.keys))
+        self.work.run(
+            f"CREATE TABLE {self.name}_mismatched AS "
+            f"SELECT {key}, w.there IS NOT NULL AS wanted, f.there IS NOT NULL AS found "
+            f"FROM (SELECT {self.r}, h{near}, true AS there FROM {self.wanted}) AS w "
+            f"FULL JOIN (SELECT {self.r}, h{near}, true AS there FROM {self.found}) AS f ON {joined} "
+            f"WHERE w.there IS NULL OR f.there IS NULL OR {differs}"
         )
-        lake = pa.table(
-            {
-                "k": key_column(self.aligned.lake, self.keys),
-                "h": pa.array(self.lake_hashes),
-                "i": pa.array(np.arange(self.aligned.lake.num_rows)),
-            }
+        alone = f"SELECT count(*) FILTER (NOT found), count(*) FILTER (NOT wanted) FROM {self.name}_mismatched"
+        wanted_alone, found_alone = self.work.rows(alone)[0]
+        if self.wanted_rows - wanted_alone != self.found_rows - found_alone:
+            self._add_repeated(self.found)
+
+    def _add_repeated(self, table: str) -> None:
+        """Add the keys of several rows, pass by pass."""
+        passes = 1 + self.found_rows // ROWS_A_PASS
+        for turn in range(passes):
+            now = f"WHERE hash({self.r}) % {passes} = {turn}" if passes > 1 else ""
+            self.work.run(
+                f"INSERT INTO {self.name}_mismatched SELECT {self.r}, true, true FROM {table} {now} "
+                f"GROUP BY {self.r} HAVING count(*) > 1"
+            )
+
+    def _count_kinds(self) -> None:
+        self.work.run(
+            f"CREATE TABLE {self.name}_keys AS SELECT row_number() OVER (ORDER BY {self.r}) AS id, {self.r} "
+            f"FROM (SELECT DISTINCT {self.r} FROM {self.name}_mismatched)"
         )
-        with duckdb.connect(":memory:") as connection:
-            connection.register("expected_rows", expected)
-            connection.register("lake_rows", lake)
-            rows = connection.execute(_DIFFERENCES).fetchall()
-        return [Difference(plain_key(k), _kind(e, la), tuple(e or ()), tuple(la or ())) for k, e, la in rows]
-
-    def rows_of_same_keys(self, rows: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-        """The positions of all staged rows whose keys some given rows have."""
-        keys = key_column(self.aligned.staged, self.keys)
-        with duckdb.connect(":memory:") as connection:
-            connection.register("all_rows", pa.table({"k": keys, "i": pa.array(np.arange(len(keys)))}))
-            connection.register("some_rows", pa.table({"k": keys.take(pa.array(rows))}))
-            statement = "SELECT i FROM all_rows WHERE k IN (SELECT k FROM some_rows) ORDER BY i"
-            return np.asarray(connection.execute(statement).fetchnumpy()["i"])
-
-    def differing_columns(self, difference: Difference) -> tuple[str, ...]:
-        """Name the columns in which the one row of each side differs."""
-        if len(difference.expected) != 1 or len(difference.lake) != 1:
-            return ()
-        ours = self.aligned.staged.slice(difference.expected[0], 1).to_pylist()[0]
-        theirs = self.aligned.lake.slice(difference.lake[0], 1).to_pylist()[0]
-        return tuple(n for n in self._columns if not _same(ours[n], theirs[n]))
+        for side, source in (("wanted", self.wanted), ("found", self.found)):
+            self.work.run(
+                f"CREATE TABLE {self.name}_{side} AS SELECT d.id, s.* FROM {source} AS s "
+                f"JOIN {self.name}_keys AS d ON {self.same_key('s', 'd')}"
+            )
+        self.work.run(_KINDS.format(name=self.name))
+        counted = self.work.rows(f"SELECT kind, count(*) FROM {self.differing} GROUP BY kind")
+        self.counts = Counter({str(kind): int(count) for kind, count in counted})
 
 
-_DIFFERENCES = """
-WITH both_sides AS (
-  SELECT k, h, i, true AS ours FROM expected_rows UNION ALL SELECT k, h, i, false FROM lake_rows
-)
-SELECT k, list(i) FILTER (ours), list(i ORDER BY i) FILTER (NOT ours)
-FROM both_sides GROUP BY k
-HAVING NOT (count(*) FILTER (ours) = 1 AND count(*) FILTER (NOT ours) = 1 AND min(h) = max(h))
-ORDER BY k
+_KINDS = """
+CREATE TABLE {name}_differing AS
+SELECT k.*, CASE WHEN coalesce(f.n, 0) = 0 THEN 'missing' WHEN f.n > 1 THEN 'duplicate'
+  WHEN w.n IS NULL THEN 'extra' ELSE 'changed' END AS kind
+FROM {name}_keys AS k
+LEFT JOIN (SELECT id, count(*) AS n FROM {name}_wanted GROUP BY id) AS w USING (id)
+LEFT JOIN (SELECT id, count(*) AS n FROM {name}_found GROUP BY id) AS f USING (id)
 """
-
-
-def _kind(expected: Sequence[int] | None, lake: Sequence[int] | None) -> str:
-    if not lake:
-        return MISSING
-    if len(lake) > 1:
-        return DUPLICATE
-    return CHANGED if expected else EXTRA
-
-
-def version_counts(column: pa.ChunkedArray) -> Counter[str]:
-    """Count rows by sequence; rows of the full load have the empty one."""
-    counted = pc.value_counts(sequences(column).combine_chunks())
-    return Counter(dict(zip(counted.field(0).to_pylist(), counted.field(1).to_pylist(), strict=True)))
-
-
-def key_column(table: pa.Table, keys: Sequence[str]) -> pa.Array:
-    """The key as one column: as it is, or a struct of several."""
-    parts = [table.column(name).combine_chunks() for name in keys]
-    return parts[0] if len(parts) == 1 else pa.StructArray.from_arrays(parts, [f"k{i}" for i in range(len(parts))])
-
-
-def plain_key(key: Any) -> Any:
-    """A key as a value, or as a tuple where it has several columns."""
-    return tuple(key.values()) if isinstance(key, Mapping) else key
-
-
-def _hashes(table: pa.Table, columns: Iterable[str]) -> np.ndarray[Any, Any]:
-    chosen = table.select(list(columns)).rename_columns([f"c{i}" for i, _ in enumerate(columns)])
-    if not chosen.num_columns or not chosen.num_rows:
-        return np.zeros(table.num_rows, dtype="uint64")
-    arguments = ", ".join(chosen.schema.names)
-    with duckdb.connect(":memory:") as connection:
-        connection.register("rows", chosen)
-        connection.execute("SET preserve_insertion_order = true")
-        return np.asarray(connection.execute(f"SELECT hash({arguments}) AS h FROM rows").fetchnumpy()["h"])
-
-
-def _same_type(ours: pa.ChunkedArray, theirs: pa.ChunkedArray) -> tuple[pa.ChunkedArray, pa.ChunkedArray] | None:
-    ours, theirs = _canonical(ours), _canonical(theirs)
-    if ours.type == theirs.type:
-        return ours, theirs
-    target = _common_type(ours.type, theirs.type)
-    try:
-        return ours.cast(target), theirs.cast(target)
-    except pa.ArrowException:
-        return None
-
-
-def _canonical(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """One type for one kind of value: text, 64-bit integers and floats, timestamps in microseconds of UTC."""
-    kind = column.type
-    if pa.types.is_dictionary(kind):
-        return _canonical(column.cast(kind.value_type))
-    if pa.types.is_timestamp(kind):
-        unit = "ns" if kind.unit == "ns" else "us"
-        return column.cast(pa.timestamp(unit, tz=kind.tz)).cast(pa.timestamp(unit))
-    if pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
-        return column.cast(pa.string())
-    if pa.types.is_integer(kind) and kind != pa.uint64():
-        return column.cast(pa.int64())
-    if pa.types.is_floating(kind):
-        return column.cast(pa.float64())
-    return column
-
-
-def _common_type(ours: pa.DataType, theirs: pa.DataType) -> pa.DataType:
-    if pa.types.is_decimal(ours) and pa.types.is_decimal(theirs):
-        return pa.decimal128(38, max(ours.scale, theirs.scale))
-    numbers = (pa.types.is_decimal, pa.types.is_floating, pa.types.is_integer)
-    if all(any(test(kind) for test in numbers) for kind in (ours, theirs)):
-        return pa.float64()
-    if pa.types.is_timestamp(ours) and pa.types.is_timestamp(theirs):
-        return pa.timestamp("ns")
-    return theirs
-
-
-def _same(ours: Any, theirs: Any) -> bool:
-    both_nan = isinstance(ours, float) and isinstance(theirs, float) and ours != ours and theirs != theirs
-    return both_nan or bool(ours == theirs)

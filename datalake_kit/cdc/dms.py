@@ -9,27 +9,21 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from datalake_kit.cdc import dms_names
 from datalake_kit.cdc.dms_content import contents, tables_in
 from datalake_kit.cdc.dms_names import CHANGE, CONTROL, FULL_LOAD, OTHER
-from datalake_kit.cdc.settings import DEFAULT, OPERATION, SEQUENCE, DmsSettings
-from datalake_kit.errors import ColumnNotFoundError, DataError, ParameterError, UnreadableFileError, did_you_mean
-from datalake_kit.storage import Place, S3Path, check_parquet, list_files, place
+from datalake_kit.cdc.settings import DEFAULT, DmsSettings
+from datalake_kit.errors import ParameterError, UnreadableFileError
+from datalake_kit.storage import Place, S3Path, list_files, place
 
 FILE, POSITION, OP = "_dms_file", "_dms_position", "_dms_op"  # columns that reading adds
 ADDED = (FILE, POSITION, OP)
 
-_WORDS = {"INSERT": "I", "UPDATE": "U", "DELETE": "D", "I": "I", "U": "U", "D": "D"}
 _SURELY_AFTER = timedelta(minutes=1)
 _SOON = timedelta(minutes=10)  # DMS begins a file of changes and uploads it a minute later, unless told otherwise
 
@@ -58,46 +52,6 @@ class DmsFile:
         if self.kind == FULL_LOAD and number:
             return (0, f"{number[0]:08d}-{number[1]:016x}", self.name)
         return (1, f"{time:%Y%m%d%H%M%S%f}" if time else dms_names.stem(own), self.name)
-
-
-@dataclass(frozen=True)
-class StagedTable:
-    """The rows of one table's DMS files, full load first, in the order of the files and of the rows in them.
-
-    `rows` has the columns of the files and three more: the number of the file in `files`, the position in the file, and
-    the operation (L for a row of the full load, otherwise I, U or D).
-    """
-
-    files: tuple[DmsFile, ...]
-    rows: pa.Table
-    sequence: str | None
-
-    @property
-    def label(self) -> str:
-        """`schema.table` as the folders name it."""
-        return f"{self.files[0].schema}.{self.files[0].table}"
-
-    @cached_property
-    def sequences(self) -> pa.ChunkedArray:
-        """The sequence of each row as text; empty where there is none."""
-        if self.sequence is None:
-            return pa.chunked_array([pa.repeat(pa.scalar(""), self.rows.num_rows)])
-        return sequences(self.rows.column(self.sequence))
-
-    @cached_property
-    def file_numbers(self) -> np.ndarray[Any, Any]:
-        """The number of each row's file."""
-        return np.asarray(self.rows.column(FILE).to_numpy())
-
-    @cached_property
-    def is_change(self) -> np.ndarray[Any, Any]:
-        """Whether each row is a change, not one of the full load."""
-        return np.asarray(pc.not_equal(self.rows.column(OP), "L").to_numpy())
-
-    @property
-    def columns(self) -> list[str]:
-        """The columns of the source table, with the sequence column, as the files name them."""
-        return [c for c in self.rows.schema.names if c not in ADDED and c != OPERATION]
 
 
 def list_dms_files(staging: str | Place, settings: DmsSettings | None = None) -> list[DmsFile]:
@@ -201,43 +155,6 @@ def current_load(found: Iterable[DmsFile]) -> tuple[list[DmsFile], list[DmsFile]
     return [f for f in every if f not in old], [f for f in every if f in old]
 
 
-def read_staged(files: Sequence[DmsFile], *, sequence: str | None = None) -> StagedTable:
-    """Read the rows of one table's DMS files.
-
-    Parameters
-    ----------
-    files : sequence of DmsFile
-        All of one table.
-    sequence : str, optional
-        The column that orders changes; without it CDC_TIMESTAMP_SEQ where the files have it.
-
-    Raises
-    ------
-    DataError
-        A file that is neither full load nor change, an operation that is none of I, U, D, or a column of types that do
-        not go together.
-    UnreadableFileError
-        A file is gone, cut short or no Parquet file.
-    """
-    ordered = sorted(files, key=lambda f: f.order)
-    if not ordered:
-        raise DataError("There is no DMS file to read.")
-    for file in ordered:
-        if file.kind == OTHER or file.path.suffix.lower() != ".parquet":
-            raise DataError(
-                f"{file.path} is no Parquet file with a name of DMS's (such as LOAD00000001.parquet or "
-                "20260301-101207737.parquet), so its place among the changes is unknown. Move it away or rename it."
-            )
-    tables = [_with_origin(_read(file), number, file) for number, file in enumerate(ordered)]
-    try:
-        rows = pa.concat_tables(tables, promote_options="permissive")
-    except pa.ArrowException as problem:
-        raise DataError(
-            f"The DMS files of {ordered[0].table} have columns of types that do not go together: {problem}"
-        ) from None
-    return StagedTable(tuple(ordered), rows, _sequence_column(rows, ordered[0], sequence))
-
-
 _TYPES: dict[str, Any] = {
     "schema": "str",
     "table": "str",
@@ -324,57 +241,3 @@ def _before(file: DmsFile, load: datetime) -> bool:
     if begun is None or file.landed is None or not begun - timedelta(seconds=1) <= file.landed <= begun + _SOON:
         return False
     return file.landed + _SURELY_AFTER <= load
-
-
-def _read(file: DmsFile) -> pa.Table:
-    check_parquet(file.path)
-    try:
-        with pq.ParquetFile(pa.OSFile(str(file.path))) as parquet:
-            return parquet.read()
-    except (OSError, pa.ArrowException) as problem:
-        raise UnreadableFileError(f"The DMS file cannot be read ({problem}): {file.path}. Restore it.") from problem
-
-
-def _with_origin(table: pa.Table, number: int, file: DmsFile) -> pa.Table:
-    count = table.num_rows
-    return (
-        table.replace_schema_metadata(None)
-        .append_column(FILE, pa.repeat(pa.scalar(number, pa.int32()), count))
-        .append_column(POSITION, pa.array(np.arange(count, dtype="int64")))
-        .append_column(OP, _operations(table, file))
-    )
-
-
-def _operations(table: pa.Table, file: DmsFile) -> pa.ChunkedArray:
-    if file.kind == FULL_LOAD:
-        return pa.chunked_array([pa.repeat(pa.scalar("L"), table.num_rows)])
-    names = {n.casefold(): n for n in table.schema.names}
-    column = names.get("op") or names.get("cdc_operation")
-    if column is None:
-        raise DataError(
-            f"The change file {file.path} has no column Op or CDC_OPERATION, so its inserts and deletes are not told "
-            f"apart. It has {', '.join(table.schema.names)}."
-        )
-    found = table.column(column)
-    words = pc.utf8_upper(pc.utf8_trim_whitespace(found.cast(pa.string())))
-    unknown = sorted({str(w) for w in pc.unique(words).to_pylist()} - set(_WORDS))
-    if unknown:
-        raise DataError(f"The change file {file.path} has operations other than I, U, D: {', '.join(unknown)}.")
-    return pc.utf8_slice_codeunits(words, 0, 1)
-
-
-def _sequence_column(rows: pa.Table, file: DmsFile, wanted: str | None) -> str | None:
-    names: list[str] = [n for n in rows.schema.names if n not in ADDED]
-    same = [n for n in names if n.casefold() == (wanted or SEQUENCE).casefold()]
-    if same:
-        return same[0]
-    if wanted is not None:
-        raise ColumnNotFoundError(
-            f"The DMS files of {file.table} have no column {wanted!r}. {did_you_mean(wanted, names)}"
-        )
-    return None
-
-
-def sequences(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Return a sequence column as text with NULL as the empty text, so that its order is that of the changes."""
-    return pc.fill_null(column.cast(pa.string()), "")

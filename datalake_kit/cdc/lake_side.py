@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+import copy
 import re
-from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
 import pyarrow as pa
 
-from datalake_kit.cdc.compare import version_counts
 from datalake_kit.cdc.explain import Fault
-from datalake_kit.errors import DatalakeKitError, ParameterError
-from datalake_kit.hudi.rows import locate, read_snapshot, written_name
-from datalake_kit.hudi.slices import DataFile
+from datalake_kit.cdc.relation import Relation, joined, of_files, of_source, unreadable
+from datalake_kit.cdc.workspace import Workspace
+from datalake_kit.engines.folder import SUFFIXES, partition_types
+from datalake_kit.engines.types import duckdb_type
+from datalake_kit.errors import DatalakeKitError, ParameterError, UnreadableFileError
+from datalake_kit.hudi.base_files import part_batches
+from datalake_kit.hudi.part_sql import reads_alike, select_part
+from datalake_kit.hudi.rows import BATCH_ROWS, locate, written_name
+from datalake_kit.hudi.slices import DataFile, FileSlice
+from datalake_kit.hudi.slices import Fault as SliceFault
 from datalake_kit.hudi.snapshot import Snapshot, open_what_is_left
 from datalake_kit.sql import quote_identifier, split_name
+from datalake_kit.storage import list_files
 
 if TYPE_CHECKING:
     from datalake_kit.lake import Lake
@@ -28,7 +35,17 @@ COMMIT = "_hoodie_commit_time"
 
 @dataclass(frozen=True)
 class LakeSide:
-    """One table of the lake. Made by `open_side`."""
+    """One table of the lake. Made by `open_side`.
+
+    Attributes
+    ----------
+    snapshot : Snapshot or None
+        Of a Hudi table in a folder or on S3: what is left of it.
+    files : tuple of Path or None
+        Of a table of Parquet files in a folder: those that can be read.
+    broken : tuple of Fault
+        Of such a table: those that cannot.
+    """
 
     lake: Lake
     name: str
@@ -36,6 +53,9 @@ class LakeSide:
     columns: tuple[str, ...]
     partition_columns: tuple[str, ...]
     snapshot: Snapshot | None
+    folder: Path = Path()
+    files: tuple[Path, ...] | None = None
+    broken: tuple[Fault, ...] = field(default=())
 
     @property
     def record_keys(self) -> tuple[str, ...]:
@@ -55,39 +75,51 @@ class LakeSide:
     @property
     def is_whole(self) -> bool:
         """Whether every file of the table is there, as far as the table can say."""
-        return not (self.snapshot and self.snapshot.faults)
+        return not self.broken and not (self.snapshot and self.snapshot.faults)
 
-    @cached_property
-    def rows(self) -> pa.Table:
-        """All rows, of a damaged Hudi table those that are left; Hudi's commit time is the only column of its own."""
-        if self.snapshot is None:
-            table = self.lake.table(self.name).arrow()
-            return table.select([n for n in table.schema.names if not n.startswith("_hoodie_") or n == COMMIT])
-        meta = [COMMIT] if self.snapshot.timeline.table.has_meta_fields else []
-        return read_snapshot(self.snapshot, [*self.snapshot.schema().names, *meta])
+    @property
+    def is_local(self) -> bool:
+        """Whether the rows can be read as often as needed; else they are fetched once."""
+        return self.snapshot is not None or self.files is not None
 
-    def versions(self, sequence: str) -> Counter[str] | None:
-        """Count the rows by sequence; None where the table has no such column."""
-        same = [c for c in self.columns if c.casefold() == sequence.casefold()]
-        if not same:
+    def column(self, name: str | None) -> str | None:
+        """The table's column of a name, in any case of letters."""
+        same = [c for c in self.columns if name is not None and c.casefold() == name.casefold()]
+        return (name if name in same else same[0]) if same else None
+
+    def relation(self, work: Workspace) -> Relation:
+        """The rows as SQL, of a damaged table those that are left."""
+        if self.snapshot is not None:
+            return _of_snapshot(work, self.snapshot)
+        if self.files is not None:
+            return self._of_files(work, self.files)
+        reader = self.lake.table(self.name).batches()
+        return of_files(work, [work.spool(reader.schema, reader, "lake")])
+
+    def _of_files(self, work: Workspace, files: Sequence[Path]) -> Relation:
+        kinds = {k: duckdb_type(t) for k, t in partition_types(self.folder, files).items()} if files else {}
+        return of_files(work, files, hive=kinds)
+
+    def versions(self, sequence: str) -> list[tuple[str, int]] | None:
+        """Count the rows by sequence in the lake's SQL; None where the table has no such column."""
+        name = self.column(sequence)
+        if name is None:
             return None
-        if not self.is_whole:
-            return version_counts(self.rows.column(same[0]))
-        found = self.lake.query("cdc/rows_by_version", table=self.name, version=written_name(same[0].lower()))
-        counts: Counter[str] = Counter()
-        for version, count in zip(found["version"], found["row_count"], strict=True):
-            counts["" if pd.isna(version) else str(version)] += int(count)
-        return counts
+        found = self.lake.query("cdc/rows_by_version", table=self.name, version=written_name(name.lower()))
+        return [
+            ("" if pd.isna(version) else str(version), int(count))
+            for version, count in zip(found["version"], found["row_count"], strict=True)
+        ]
 
     def faults(self) -> list[Fault]:
         """The files of the table that are gone or cut, with the rows that each can account for."""
         if self.snapshot is None:
-            return []
+            return list(self.broken)
         return [_fault(self.snapshot, f.file, f.problem) for f in self.snapshot.faults]
 
 
 def open_side(lake: Lake, name: str) -> LakeSide:
-    """Open one table; a Hudi table in a folder is opened even when files of it are missing.
+    """Open one table; a table in a folder is opened even when files of it are missing or cut short.
 
     Raises
     ------
@@ -96,12 +128,73 @@ def open_side(lake: Lake, name: str) -> LakeSide:
     """
     full, table_format, location = locate(lake, name)
     if table_format == "hudi" and lake.root is not None:
-        snapshot = open_what_is_left(location)
+        snapshot = _without_unreadable(open_what_is_left(location))
         names = tuple(snapshot.schema().names)
         return LakeSide(lake, full, table_format, names, snapshot.partition_fields, snapshot)
+    if table_format == "parquet" and lake.root is not None:
+        return _open_parquet(lake, full, Path(location))
     table = lake.table(full)
     names = tuple(c.name for c in table.columns)
     return LakeSide(lake, full, table_format, names, tuple(table.partition_columns), None)
+
+
+def _open_parquet(lake: Lake, name: str, folder: Path) -> LakeSide:
+    files = list_files(folder, suffixes=SUFFIXES)
+    bad = unreadable(files)
+    if not bad:
+        table = lake.table(name)
+        names, partitions = tuple(c.name for c in table.columns), tuple(table.partition_columns)
+        return LakeSide(lake, name, "parquet", names, partitions, None, folder, tuple(files))
+    sound = tuple(f for f in files if f not in bad)
+    if not sound:
+        raise UnreadableFileError(next(iter(bad.values())))
+    faults = tuple(_broken(Path(str(f)), folder, problem) for f, problem in bad.items())
+    side = LakeSide(lake, name, "parquet", (), (), None, folder, sound, faults)
+    with Workspace() as work:
+        names = side.relation(work).names
+    return LakeSide(lake, name, "parquet", names, tuple(partition_types(folder, sound)), None, folder, sound, faults)
+
+
+def _broken(file: Path, folder: Path, problem: str) -> Fault:
+    path = file.relative_to(folder).as_posix()
+    return Fault(path, "", path.rpartition("/")[0], 2**62, problem)  # how many rows it had is not known
+
+
+def _without_unreadable(snapshot: Snapshot) -> Snapshot:
+    """Leave out file groups whose newest base file has its size and is no Parquet file inside; they are at fault."""
+    bases = {snapshot.folder / s.base.path: s for s in snapshot.slices}
+    bad = unreadable(bases)
+    if not bad:
+        return snapshot
+    left = copy.copy(snapshot)
+    spoiled: dict[str, FileSlice] = {bases[f].base.path: bases[f] for f in bad}
+    left.slices = tuple(s for s in snapshot.slices if s.base.path not in spoiled)
+    left.faults = (*snapshot.faults, *(SliceFault(bases[f].base, problem) for f, problem in bad.items()))
+    return left
+
+
+def _of_snapshot(work: Workspace, snapshot: Snapshot) -> Relation:
+    """Base files as they are where that gives their values; what is merged, or converted, batch by batch to a file."""
+    whole = snapshot.schema(meta=True)
+    wanted = pa.schema([*snapshot.schema(), *(f for f in whole if f.name == COMMIT)])
+    parts = []
+    for part in snapshot.parts:
+        if reads_alike(part, wanted):
+            plain = [f"c{i}" for i, _ in enumerate(wanted)]
+            parts.append(of_source(work, f"({select_part(part, wanted, plain)}) AS base", wanted.names))
+        else:
+            batches = part_batches(part, wanted, whole.names, BATCH_ROWS)
+            parts.append(of_files(work, [work.spool(wanted, batches, "converted")]))
+    if snapshot.needs_merge:
+        parts.append(of_files(work, [work.spool(wanted, _merged(snapshot, whole, wanted), "merged")]))
+    if not parts:
+        parts.append(of_files(work, [work.spool(wanted, iter(()), "empty")]))
+    return joined(part for relation in parts for part in relation.parts)
+
+
+def _merged(snapshot: Snapshot, whole: pa.Schema, wanted: pa.Schema) -> Iterator[pa.RecordBatch]:
+    for table in snapshot.merged_slices(whole):
+        yield from table.select(wanted.names).to_batches()
 
 
 def _fault(snapshot: Snapshot, file: DataFile, problem: str) -> Fault:

@@ -11,7 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from datalake_kit import cdc
-from datalake_kit.cdc.dms import CHANGE, FULL_LOAD, OTHER, list_dms_files, read_staged
+from datalake_kit.cdc.dms import CHANGE, FULL_LOAD, OTHER, list_dms_files
+from datalake_kit.cdc.staged import read_staged
 from datalake_kit.errors import ColumnNotFoundError, DataError, UnreadableFileError
 from tests.replication import staging
 
@@ -105,7 +106,7 @@ def test_files_that_are_not_dmss_are_listed_and_not_read(tmp_path: Path) -> None
     found = cdc.files(tmp_path)
     assert found["kind"].value_counts().to_dict() == {OTHER: 2, FULL_LOAD: 1, CHANGE: 1}
     assert found["rows"].tolist() == [1, 1, 1, 1]  # of the CSV too: it begins with an operation
-    with pytest.raises(DataError, match="no Parquet file with a name of DMS's"):
+    with pytest.raises(DataError, match="has no name of DMS's"):
         read_staged(list_dms_files(tmp_path))
 
 

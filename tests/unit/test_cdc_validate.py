@@ -226,13 +226,26 @@ def test_a_full_load_row_has_no_sequence_whether_null_or_empty(tmp_path: Path) -
 # --- what cannot be compared is said to be so
 
 
-def test_a_cut_parquet_file_of_a_plain_table_is_not_compared(tmp_path: Path) -> None:
+def test_a_cut_parquet_file_of_a_plain_table_is_named_and_the_rest_compared(tmp_path: Path) -> None:
     folder = _plain_lake(tmp_path, _files("table_5"), [])
     file = folder / "taxi/table_5/part-1.parquet"
+    lost = pq.read_table(file).column("PK_ID").to_pylist()
     file.write_bytes(file.read_bytes()[:-30])
+    for level in ("counts", "keys", "values"):
+        check = _check(folder, keys="PK_ID", level=level)
+        assert (check.status, check.ok) == ("different", False)
+        assert _keys(check, "missing") == sorted(lost)
+        assert set(check.findings["file"]) == {"part-1.parquet"}
+        assert str(file) in check.sentence
+        assert check.summary["lake"].tolist() == [check.summary["expected"].iloc[0] - len(lost)]
+
+
+def test_a_plain_table_of_which_no_file_can_be_read_is_not_compared(tmp_path: Path) -> None:
+    folder = _plain_lake(tmp_path, _files("table_5"), [])
+    for file in (folder / "taxi/table_5").iterdir():
+        file.write_bytes(b"PAR1")
     check = _check(folder, keys="PK_ID")
-    assert (check.status, check.ok) == ("not compared", False)
-    assert str(file) in check.sentence
+    assert check.status == "not compared"
     assert check.summary[["lake", "missing"]].isna().all(axis=None)
 
 
@@ -240,11 +253,14 @@ def test_a_cut_parquet_file_of_a_plain_table_is_not_compared(tmp_path: Path) -> 
 def test_a_base_file_of_wrong_content_does_not_spoil_the_other_tables(broken: str, tmp_path: Path) -> None:
     table = odp_table("tables/v6_table_1")
     folder = lake_of(tmp_path, {"t": table, "u": table}, staged={"t": "table_1", "u": "table_1"})
-    file = dk.hudi.open_snapshot(folder / "taxi" / broken).parquet_files[0]
+    file = Path(str(dk.hudi.open_snapshot(folder / "taxi" / broken).parquet_files[0]))
+    lost = pq.read_table(file, partitioning=None).column("PK_ID").to_pylist()
     file.write_bytes(b"x" * file.stat().st_size)
     check = _check(folder)
     verdicts = dict(zip(check.summary["table"], check.summary["verdict"], strict=True))
-    assert verdicts == {"taxi.t": "equal", "taxi.u": "equal"} | {f"taxi.{broken}": "not compared"}
+    assert verdicts == {"taxi.t": "equal", "taxi.u": "equal"} | {f"taxi.{broken}": "different"}
+    assert _keys(check, "missing") == sorted(lost)
+    assert check.findings["file"].str.endswith(file.name).all()
     assert file.name in check.sentence
 
 
