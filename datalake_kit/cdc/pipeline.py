@@ -111,8 +111,10 @@ def _batches(
 
 
 def _last_of(batch: Sequence[Version], pipeline: Pipeline) -> Sequence[Version]:
-    """Within one run only the last change of a key is processed; of a full load each row, or the last."""
+    """Within one run only the last change of a key is processed; of a full load each row, or the last of a place."""
     if len(batch) == 1:
         return batch
     ordered = sorted(batch, key=lambda v: v.place)
-    return ordered if ordered[-1].operation == "L" and pipeline.keeps_copies else ordered[-1:]
+    if ordered[-1].operation != "L" or not (pipeline.keeps_copies or pipeline.by_partition):
+        return ordered[-1:]
+    return ordered if pipeline.keeps_copies else list({v.partition: v for v in ordered}.values())

@@ -14,7 +14,13 @@ from datalake_kit.cdc.explain.bench import Bench, EffortSpentError
 from datalake_kit.cdc.explain.case import STRANGER, UNEXPLAINED, Case, Explanation, Fault
 from datalake_kit.cdc.explain.lake_files import explain_by_faults, explain_by_pending
 from datalake_kit.cdc.explain.order import explain_by_late_files, explain_by_overwriting
-from datalake_kit.cdc.explain.ways import explain_by_partitions_and_copies, explain_late, late_shapes, told
+from datalake_kit.cdc.explain.ways import (
+    explain_by_partitions_and_copies,
+    explain_by_runs,
+    explain_late,
+    find_late,
+    told,
+)
 from datalake_kit.cdc.explain.withheld import Withheld, find_withheld
 from datalake_kit.cdc.explain.words import Reason, reason_of
 from datalake_kit.cdc.pipeline import PLAIN
@@ -52,20 +58,21 @@ def _explain(bench: Bench) -> None:
     explain_by_faults(bench)
     explain_by_overwriting(bench)
     withheld = _explain_by_order_or_absence(bench)
-    explain_by_late_files(bench, withheld.files)
     explain_by_pending(bench, withheld.files)
     if withheld.files:
         explain_by_faults(bench, withheld.files)
+    explain_by_late_files(bench, withheld.files)
+    explain_by_runs(bench, withheld.files)
 
 
 def _explain_by_order_or_absence(bench: Bench) -> Withheld:
     """Files never processed, or older changes that won: what explains more keys comes first."""
-    withheld, late = find_withheld(bench), late_shapes(bench)
-    if late and sum(bench.open[s] for s in late) >= withheld.weight(bench):
+    withheld, late = find_withheld(bench), find_late(bench)
+    if late.ways and late.weight(bench) >= withheld.weight(bench):
         explain_late(bench, late)
         withheld = find_withheld(bench)
     _explain_withheld(bench, withheld)
-    explain_late(bench, late_shapes(bench, withheld.files), withheld.files)
+    explain_late(bench, find_late(bench, withheld.files))
     return withheld
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
 from functools import cached_property
 from itertools import pairwise
 from typing import Any
@@ -51,6 +52,8 @@ class Bench:
         Those that are.
     runs : list of int, optional
         The number of the run in which each file was processed; None: each in its own.
+    joined : sequence of pairs of int
+        The first and last files of stretches that were found to have gone in together.
     late : bool
         Whether the pipeline is one of those in which an older change that comes later can win.
     """
@@ -59,6 +62,7 @@ class Bench:
         self.case = case
         self.found: dict[Shape, Explanation] = {}
         self.runs: list[int] | None = None
+        self.joined: Sequence[tuple[int, int]] = ()
         self.late = False
         self._spent = 0
         self._shapes: dict[Any, Shape] = {}
@@ -66,8 +70,12 @@ class Bench:
         self.shapes = {key: self.shape(key) for key in case.damaged}
         self.open: Counter[Shape] = Counter(self.shapes.values())
 
-    def explain(self, shape: Shape, explanation: Explanation) -> None:
-        """Note why keys of a shape differ."""
+    def explain(self, shape: Shape, explanation: Explanation, without: frozenset[int] = _NONE) -> None:
+        """Note why keys of a shape differ; `without` are files never processed that are a part of the reason."""
+        own = without & shape.files
+        if own:
+            also = f"{self.case.names(own)} {'were' if len(own) > 1 else 'was'} never processed"
+            explanation = replace(explanation, text=f"{explanation.text.rstrip('.')}; {also}", brief=explanation.short)
         self.found[shape] = explanation
         self.open.pop(shape, None)
 
@@ -127,6 +135,14 @@ class Bench:
         if trial not in shape.fitted:
             shape.fitted[trial] = self.first_fitting(shape.left(trial[0]), shape)
         return shape.fitted[trial]
+
+    def fit_late(self, shape: Shape, order: str, without: frozenset[int] = _NONE) -> Pipeline | None:
+        """The simplest pipeline with "late_wins" or "forgets" that leaves what the lake has."""
+        versions = shape.left(without & shape.files)
+        if self.case.historical or not _is_late(versions, self.runs):
+            return None
+        ways = (w for w in pipelines(moves=shape.moves, copies=shape.copies, late=True) if getattr(w, order))
+        return next((way for way in ways if self.leaves(versions, way, self.runs) == shape.lake), None)
 
     def first_fitting(
         self, versions: Sequence[Version], shape: Shape, runs: Sequence[int] | None = None, *, late: bool | None = None

@@ -37,7 +37,7 @@ def _explain(bench: Bench, fault: Fault, cause: str, without: frozenset[int]) ->
     for shape, way in fitting.items():
         story = told(bench, shape, way, without & shape.files).text if way != Pipeline() else ""
         text = f"{fault.problem} Also: {story}" if story else fault.problem
-        bench.explain(shape, Explanation(text, fault.file, fault.commit, brief=fault.problem, cause=cause))
+        bench.explain(shape, Explanation(text, fault.file, fault.commit, brief=fault.problem, cause=cause), without)
 
 
 def _undone(bench: Bench, shape: Shape, partition: str, without: frozenset[int]) -> Pipeline | None:

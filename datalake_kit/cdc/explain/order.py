@@ -15,7 +15,7 @@ _NONE: frozenset[int] = frozenset()
 
 def explain_by_late_files(bench: Bench, without: frozenset[int] = _NONE) -> None:
     """Explain keys by a file that was processed after newer ones, so that its older values won."""
-    for file in sorted({f for shape in bench.open for f in shape.files} - without):
+    for file in sorted({v.file for s in bench.open for v in s.versions if v.operation != "L"} - without):
         after = _processed_after(bench, file, without)
         if after is None:
             continue
@@ -25,7 +25,7 @@ def explain_by_late_files(bench: Bench, without: frozenset[int] = _NONE) -> None
             name = bench.case.file_names[file]
             text = f"{name} was processed after newer files and its older values won"
             for shape in fitting:
-                bench.explain(shape, Explanation(text, name, cause=LATE))
+                bench.explain(shape, Explanation(text, name, cause=LATE), without)
 
 
 def _processed_after(bench: Bench, file: int, without: frozenset[int]) -> int | None:

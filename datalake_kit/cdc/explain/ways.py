@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import pairwise, product
 
 from datalake_kit.cdc.explain.bench import Bench, Shape
@@ -14,17 +15,21 @@ _MOST_RUNS = 6  # files of one key of which it is tried which went in together
 
 
 def explain_by_partitions_and_copies(bench: Bench) -> None:
-    """Explain keys by how the pipeline finds a row and what it does with copies; find out which files went together."""
-    runs = runs_of_commits(bench.case)
-    if runs is not None:
-        bench.set_runs(runs)
+    """Explain keys by how the pipeline finds a row and what it does with copies."""
+    bench.set_runs(runs_of_commits(bench.case.commits))
     _explain_fitting(bench)
-    if runs is None and _infer_runs(bench):
-        _explain_fitting(bench)
 
 
-def _explain_fitting(bench: Bench) -> None:
+def explain_by_runs(bench: Bench, without: frozenset[int] = frozenset()) -> None:
+    """Find out from keys that moved which files went in together, where commits do not say, and explain those keys."""
+    if bench.runs is None and _infer_runs(bench, without):
+        _explain_fitting(bench, without)
+
+
+def _explain_fitting(bench: Bench, without: frozenset[int] = frozenset()) -> None:
     for shape in list(bench.open):
+        if without & shape.files:
+            continue
         way = bench.fit(shape)
         if way is not None:
             bench.explain(shape, told(bench, shape, way))
@@ -44,10 +49,23 @@ def told(bench: Bench, shape: Shape, way: Pipeline, without: Collection[int] = (
         words = f"the column {columns} never arrived: it is NULL in the lake"
         return Explanation(words, cause=LOST_COLUMN) if columns else Explanation()
     names = bench.case.file_names
-    text = "; ".join(words if file is None else f"{words} (by {names[file]})" for _, words, file in parts)
+    told_by = [words if file is None else f"{words} (by {names[file]})" for _, words, file in parts]
+    together = _together(bench, shape) if way.by_partition else ""
+    text = "; ".join([*told_by, together] if together else told_by)
     brief = "; ".join(_without_place(words) for _, words, _ in parts)
     late = next((f for cause, _, f in parts if cause == LATE and f is not None), None)  # a file is at fault here only
     return Explanation(text, None if late is None else names[late], brief=brief, cause=parts[0][0])
+
+
+def _together(bench: Bench, shape: Shape) -> str:
+    """Say which files of a shape must have gone in together, where that was found out and not known."""
+    if not bench.joined or bench.runs is None:
+        return ""
+    runs: dict[int, set[int]] = {}
+    for file in shape.files:
+        runs.setdefault(bench.runs[file], set()).add(file)
+    joined = [bench.case.names(files) for files in runs.values() if len(files) > 1]
+    return f"{' and '.join(joined)} went in as one run" if joined else ""
 
 
 def _without_place(words: str) -> str:
@@ -70,6 +88,9 @@ def partition_story(bench: Bench, shape: Shape, without: Collection[int] = ()) -
         words = f"partition moved, then deleted: the delete did not find the old row in {where}"
         return MOVED, words, final.file
     old = [v for v in versions if v.row in shape.lake and v.row != final.row]
+    if len({v.partition for v in versions if v.operation == "L"}) > 1 and all(v.operation == "L" for v in old):
+        stays = ", ".join(sorted({partition_text(names, v.partition) for v in old})) or where
+        return COPIES, f"the full load has the key in several partitions: a row stays in {stays}", None
     stays = ", ".join(sorted({partition_text(names, v.partition) for v in old})) or where
     return MOVED, f"partition moved: the old row stays in {stays}", _mover(versions, old)
 
@@ -91,25 +112,47 @@ def partition_text(names: Sequence[str], values: tuple[object, ...] | None) -> s
 # --- older changes that come later
 
 
-def late_shapes(bench: Bench, without: frozenset[int] = frozenset()) -> dict[Shape, Pipeline]:
+@dataclass(frozen=True)
+class Late:
+    """Shapes in which an older change won that came later: the way, and the files never processed on which it rests."""
+
+    ways: dict[Shape, tuple[Pipeline, frozenset[int]]]
+
+    def weight(self, bench: Bench) -> int:
+        """How many open keys it explains."""
+        return sum(bench.open[shape] for shape in self.ways)
+
+
+def find_late(bench: Bench, without: frozenset[int] = frozenset()) -> Late:
     """The open shapes in which an older change won that came later, unless more keys speak against it."""
-    known, bench.late = bench.late, True
-    fitting = {s: way for s in bench.open if (way := bench.fit(s, without)) is not None}
-    bench.late = known
-    fitting = {s: way for s, way in fitting.items() if way.late_wins or way.forgets}
-    for order in ("late_wins", "forgets"):
-        using = {s for s, way in fitting.items() if getattr(way, order)}
-        weight = sum(bench.open[s] for s in using)
-        if using and _against(bench, order) > weight:
-            fitting = {s: way for s, way in fitting.items() if s not in using}
+    overwrote, brought_back = (_fitting_late(bench, order, without) for order in ("late_wins", "forgets"))
+    against = _against(bench, "late_wins") if overwrote else 0
+    if against:  # in which case what a forgotten delete explains as well is not held for it
+        overwrote = {s: way for s, way in overwrote.items() if s not in brought_back}
+        if against > Late(overwrote).weight(bench):
+            overwrote = {}
+    brought_back = {s: way for s, way in brought_back.items() if s not in overwrote}
+    if brought_back and _against(bench, "forgets") > Late(brought_back).weight(bench):
+        brought_back = {}
+    return Late(overwrote | brought_back)
+
+
+def _fitting_late(bench: Bench, order: str, without: frozenset[int]) -> dict[Shape, tuple[Pipeline, frozenset[int]]]:
+    fitting = {}
+    for shape in bench.open:
+        for absent in dict.fromkeys((frozenset(), without & shape.files)):
+            way = bench.fit_late(shape, order, absent)
+            if way is not None:
+                fitting[shape] = way, absent
+                break
     return fitting
 
 
-def explain_late(bench: Bench, fitting: dict[Shape, Pipeline], without: frozenset[int] = frozenset()) -> None:
+def explain_late(bench: Bench, late: Late) -> None:
     """Explain keys in which an older change won."""
-    for shape, way in fitting.items():
-        bench.explain(shape, told(bench, shape, way, without & shape.files))
-    bench.late = bench.late or bool(fitting)
+    for shape, (way, absent) in late.ways.items():
+        bench.explain(shape, told(bench, shape, way, absent), absent)
+    bench.late = bench.late or bool(late.ways)
 
 
 def _against(bench: Bench, order: str) -> int:
@@ -139,13 +182,12 @@ def _late_story(bench: Bench, shape: Shape, way: Pipeline, without: Collection[i
 # --- files that went in together
 
 
-def runs_of_commits(case: object) -> list[int] | None:
+def runs_of_commits(commits: Sequence[str]) -> list[int] | None:
     """Number the runs in which files were processed by the commits that their rows bear; None when none does.
 
     Files without a row of their own in the lake went in between their neighbours, or with them when both went in
     together.
     """
-    commits: Sequence[str] = getattr(case, "commits", ())
     if not any(commits):
         return None
     space = len(commits) + 1
@@ -163,11 +205,11 @@ def runs_of_commits(case: object) -> list[int] | None:
     return runs
 
 
-def _infer_runs(bench: Bench) -> bool:
+def _infer_runs(bench: Bench, without: frozenset[int]) -> bool:
     """Find files that must have gone in together, as keys show that moved among partitions; say whether any did."""
     wanted: Counter[tuple[tuple[int, int], ...]] = Counter()
     for shape, keys in bench.open.items():
-        if shape.moves:
+        if shape.moves and not without & shape.files:
             merges = _merges(bench, shape)
             if merges:
                 wanted[merges] += keys
@@ -181,6 +223,7 @@ def _infer_runs(bench: Bench) -> bool:
     if not joined:
         return False
     bench.set_runs(_runs(len(bench.case.file_names), joined))
+    bench.joined = joined
     return True
 
 

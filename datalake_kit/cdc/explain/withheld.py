@@ -62,8 +62,14 @@ class _Search:
                     self._by_file[file][which].append(shape)
 
     def best(self) -> frozenset[int]:
-        """The set of files that speaks against the fewest keys, explains the most, and is the smallest."""
-        files = self._without_disproved(self._candidates)
+        """The set of files that speaks against the fewest keys, explains the most, and is the smallest found."""
+        files = self._improved(self._without_disproved(self._candidates))
+        if not self.against(files) and self.gain(files) == sum(self._damaged.values()):
+            return files
+        return min(files, self._improved(self._called_for()), key=lambda f: (self.against(f), -self.gain(f), len(f)))
+
+    def _improved(self, files: frozenset[int]) -> frozenset[int]:
+        """Drop and add single files while that helps."""
         for _ in range(_ROUNDS):
             before = files
             for file in sorted(files):
@@ -75,6 +81,15 @@ class _Search:
             if files == before:
                 break
         return files
+
+    def _called_for(self) -> frozenset[int]:
+        """The files that damaged keys call for: of each the fewest newest ones whose absence explains it."""
+        called: set[int] = set()
+        for shape in self._damaged:
+            own = sorted(shape.files & self._candidates)
+            tails = (frozenset(own[n:]) for n in reversed(range(len(own))))
+            called |= next((tail for tail in tails if self._fits(shape, tail)), _NONE)
+        return frozenset(called)
 
     def stop(self, files: frozenset[int]) -> frozenset[int]:
         """All files from the first of some on, when none of them need have been processed; empty otherwise."""
@@ -90,7 +105,8 @@ class _Search:
         own = files & shape.files
         if not self._fits(shape, own):
             return None
-        return frozenset(f for f in own if not self._fits(shape, own - {f})) or own
+        needed = frozenset(f for f in own if not self._fits(shape, own - {f}))
+        return needed if needed and self._fits(shape, needed) else own
 
     def gain(self, files: frozenset[int], shapes: Iterable[Shape] | None = None) -> int:
         """How many damaged keys are as if these files had never been processed."""
