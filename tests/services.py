@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+_CHILDREN: dict[int, subprocess.Popen[bytes]] = {}
 USER, PASSWORD, DATABASE = "kit", "s3cret/p@ss:word", "shop"
 STATE = "services.json"
 WAIT_SECONDS = 60
@@ -183,10 +184,12 @@ def _run(command: list[Any], account: pwd.struct_passwd | None, folder: Path) ->
 def _spawn(command: list[Any], account: pwd.struct_passwd | None, folder: Path) -> subprocess.Popen[bytes]:
     log = (folder / "log").open("wb")
     with log:
-        return subprocess.Popen(
+        process = subprocess.Popen(
             [str(c) for c in command], stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=folder,
             start_new_session=True, **_as(account),
         )  # fmt: skip
+    _CHILDREN[process.pid] = process
+    return process
 
 
 def _ready(service: Service, process: subprocess.Popen[bytes], probe: Callable[[], bool]) -> None:
@@ -211,9 +214,9 @@ def _wait(done: Callable[[], bool], problem: str) -> None:
 
 
 def _alive(process: int) -> bool:
-    with contextlib.suppress(ChildProcessError):  # a child of ours is fetched, so that it does not stay as a zombie
-        if os.waitpid(process, os.WNOHANG)[0] == process:
-            return False
+    child = _CHILDREN.get(process)
+    if child is not None:
+        return child.poll() is None
     try:
         os.kill(process, 0)
     except ProcessLookupError:

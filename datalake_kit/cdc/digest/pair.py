@@ -11,10 +11,10 @@ from datalake_kit.cdc.digest.dialect import Field
 from datalake_kit.cdc.digest.families import Agreement, Family, SqlType, agree, rule_of, value_of
 from datalake_kit.cdc.digest.localise import Layout, Localised, localise, shown_key
 from datalake_kit.cdc.digest.ranges import Bound, Key
-from datalake_kit.cdc.digest.side import Counted, DigestSide, Traffic, both
+from datalake_kit.cdc.digest.side import Counted, DigestSide, Traffic, both, is_local
 from datalake_kit.errors import ColumnNotFoundError, DataError, ParameterError, did_you_mean
 
-KEYS_WITH_COLUMNS = 200
+KEYS_WITH_COLUMNS = 100
 KEYS_A_STATEMENT = 100
 REPEATED_SHOWN = 20
 
@@ -71,6 +71,8 @@ class PairDifferences:
         Missing and changed keys that the source has changed after `until`: not damage, only not yet there.
     traffic : Traffic
         Statements and bytes of both sides together.
+    bytes_moved : int
+        Bytes sent to and received from another machine or process: without a side in this process's DuckDB.
     """
 
     keys: Localised
@@ -82,6 +84,7 @@ class PairDifferences:
     repeated: list[tuple[Any, int]] = field(default_factory=list)
     lag: list[Any] = field(default_factory=list)
     traffic: Traffic = field(default_factory=Traffic)
+    bytes_moved: int = 0
 
     @property
     def equal(self) -> bool:
@@ -128,6 +131,7 @@ def compare_sides(
     found = pair.localise(limits)
     told, compared_keys = pair.column_differences(found, most_keys_with_columns)
     lag = pair.lag(found, until) if until else []
+    ours, theirs = found.source_traffic + pair.source.traffic, found.other_traffic + pair.other.traffic
     return PairDifferences(
         keys=found,
         columns=told,
@@ -137,7 +141,8 @@ def compare_sides(
         rules=pair.rules(),
         repeated=repeated,
         lag=lag,
-        traffic=found.traffic + pair.source.traffic + pair.other.traffic,
+        traffic=ours + theirs,
+        bytes_moved=sum(t.bytes_moved for t, s in ((ours, source), (theirs, other)) if not is_local(s)),
     )
 
 
@@ -255,14 +260,22 @@ class _Pair:
         cut = self._once({**limits, "most_ranges": 0, "most_rows": 0})
         if cut.equal:
             return cut
-        self.rounded = True
-        rounded = self._once({**limits, "most_ranges": 0, "most_rows": 0})
-        self.rounded = rounded.equal or len(rounded.unresolved) < len(cut.unresolved)
-        if rounded.equal:
+        rounded = self._rounded(limits)
+        self.rounded = rounded is not None and (rounded.equal or len(rounded.unresolved) < len(cut.unresolved))
+        if rounded is not None and rounded.equal:
             return _with(rounded, cut.source_traffic, cut.other_traffic)
         found = self._once(limits)
-        ours, theirs = cut.source_traffic + rounded.source_traffic, cut.other_traffic + rounded.other_traffic
-        return _with(found, ours, theirs)
+        for tried in (cut, *([rounded] if rounded else [])):
+            _with(found, tried.source_traffic, tried.other_traffic)
+        return found
+
+    def _rounded(self, limits: Mapping[str, int]) -> Localised | None:
+        """The first level with times rounded; None where a time rounds past what its engine can hold."""
+        self.rounded = True
+        try:
+            return self._once({**limits, "most_ranges": 0, "most_rows": 0})
+        except DataError:
+            return None
 
     def _once(self, limits: Mapping[str, int]) -> Localised:
         return localise(self.source.side, self.other.side, self.layouts(), **limits)

@@ -45,7 +45,7 @@ class PostgreSQLDigest(DigestDialect):
                 same = type_.kind == "dec" and type_.digits == family.digits
                 return f"{x}::text" if same else f"{x}::numeric(38,{family.digits})::text"
             case "float":
-                bits = f"encode(float8send({x}::float8),'hex')"
+                bits = f"encode(float8send({x if type_.written == 'double precision' else f'{x}::float8'}),'hex')"
                 return f"CASE WHEN {x}=0 THEN '{'0' * 16}' WHEN {x}='NaN' THEN '7ff8{'0' * 12}' ELSE {bits} END"
             case "char":
                 return f"rtrim({x}::text, ' ')"
@@ -65,13 +65,17 @@ class PostgreSQLDigest(DigestDialect):
         """The number of bytes of a text in UTF-8, as text."""
         return f"octet_length({text})::text"
 
+    def summed(self, digest: str) -> str:
+        """A digest as bits, so that it is read once for both halves."""
+        return f"('x' || {digest})::bit(128)"
+
     def high(self, h: str) -> str:
         """The first 60 bits of a digest as a number."""
-        return f"('x' || substr({h},1,15))::bit(60)::bigint"
+        return f"substring({h} from 1 for 60)::bigint"
 
     def low(self, h: str) -> str:
         """The last 60 bits of a digest as a number."""
-        return f"('x' || substr({h},18,15))::bit(60)::bigint"
+        return f"substring({h} from 69 for 60)::bigint"
 
     def binary_order(self, text: str) -> str:
         """A text that compares by its bytes, whatever the collation."""

@@ -141,6 +141,11 @@ class DuckDBSide:
         return rows
 
 
+def is_local(side: DigestSide) -> bool:
+    """Whether a side answers inside this process."""
+    return isinstance(side, DuckDBSide)
+
+
 class AthenaSide:
     """A table of a lake on Athena, asked through `lake.arrow`.
 

@@ -1,0 +1,47 @@
+"""What a real Trino answered to the digest's statements is what plain Python gives."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any
+
+import pytest
+
+from tests.sources import hostile
+from tests.trino import record_digest
+
+
+def check(answers: dict[str, list[list[Any]]]) -> None:
+    digests = hostile.digests()
+    assert {int(k): h for k, h in answers["leaf"]} == digests
+    ranges = {0: range(20), 1: range(20, 40), 2: range(40, hostile.ROWS)}
+    expected = {
+        b: [len(ids), len(ids), sum(int(digests[i][:15], 16) for i in ids), sum(int(digests[i][17:], 16) for i in ids)]
+        for b, ids in ranges.items()
+    }
+    assert {int(b): [int(v) for v in rest] for b, *rest in answers["range_sums"]} == expected
+    assert sorted([int(b), int(k)] for b, k in answers["quantiles"]) == [[0, 16], [0, 32], [0, 48]]
+    assert {int(n) for n in answers["unwritten"][0]} == {0}
+    assert answers["repeated"] == []
+    rows = hostile.rows()
+    assert [int(r[0]) for r in answers["chosen"]] == [7, 8]
+    words = next(i for i, c in enumerate(hostile.COLUMNS) if c.name == "words")
+    assert [r[words + 2] for r in answers["chosen"]] == [
+        f"{len(rows[i][words + 1])}:{rows[i][words + 1]}" for i in (7, 8)
+    ]
+
+
+def test_recorded_answers_of_trino() -> None:
+    recorded = json.loads(record_digest.RECORDED.read_text(encoding="utf-8"))
+    assert recorded["statements"] == record_digest.fingerprint(), (
+        "statements changed: record them anew (record_digest.py)"
+    )
+    check(recorded["answers"])
+
+
+@pytest.mark.external
+def test_a_real_trino() -> None:
+    if "DATALAKE_KIT_TEST_TRINO" not in os.environ:
+        pytest.skip("no Trino: set DATALAKE_KIT_TEST_TRINO to a command that runs statements")
+    check(record_digest.ask())
