@@ -1,7 +1,7 @@
 """Checks of the keys of a Hudi table: one row a key, within its partition and across partitions.
 
-Only the key columns are read at first; DuckDB groups them and spills to disk when memory ends. What a key that is there
-twice looks like is read in a second pass, only when there is one.
+Only the key columns are read at first, as hashes, so many at a time that memory stays bounded. The rows of keys whose
+hash is there twice are read in a second pass, only when there are some.
 """
 
 from __future__ import annotations
@@ -11,9 +11,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import duckdb
+import numpy as np
 import pyarrow as pa
 
 from datalake_kit.errors import DatalakeKitError
+from datalake_kit.hudi.base_files import footers
 from datalake_kit.hudi.examined import Examined
 from datalake_kit.hudi.findings import ERROR, INFO, WARNING, Finding
 from datalake_kit.hudi.rows import snapshot_batches
@@ -21,7 +23,8 @@ from datalake_kit.hudi.snapshot import Snapshot
 from datalake_kit.sql import quote_identifier
 
 SHOWN_KEYS = 10
-_MEMORY = "800MB"
+_MEMORY = "500MB"
+_ROWS_AT_ONCE = 16_000_000  # 8 bytes each, twice while they are put in order
 _COMMIT, _KEY, _PARTITION = "_hoodie_commit_time", "_hoodie_record_key", "_hoodie_partition_path"
 
 
@@ -66,11 +69,34 @@ class _Scan:
             database.execute(f"SET memory_limit = '{_MEMORY}'")
             database.execute(f"SET temp_directory = '{folder.replace(chr(39), chr(39) * 2)}'")
             database.execute("SET preserve_insertion_order = false")
-            keys = ", ".join(map(quote_identifier, self._keys))
-            self._stream(database, self._keys)
-            database.execute(f"CREATE TABLE twice AS SELECT {keys} FROM rows GROUP BY ALL HAVING count(*) > 1")
-            if database.execute("SELECT 1 FROM twice LIMIT 1").fetchall():
+            twice = self._twice(database)
+            if len(twice):
+                database.register("twice", pa.table({"hashed": twice}))
                 yield from self._described(database)
+
+    def _twice(self, database: duckdb.DuckDBPyConnection) -> Any:
+        """Return the hashes that several rows have, as an array; a large table is read once for each share of them."""
+        shares = -(-self._most_rows() // _ROWS_AT_ONCE) or 1
+        found = []
+        for share in range(shares):
+            self._stream(database, self._keys)
+            hashes = f"SELECT {self._hash('rows')} AS hashed FROM rows"
+            if shares > 1:
+                hashes = f"SELECT hashed FROM ({hashes}) WHERE hashed % {shares} = {share}"
+            reader: Any = database.sql(hashes).to_arrow_reader(1_000_000)
+            batches = [b.column(0).to_numpy() for b in reader]
+            ordered = np.concatenate(batches) if batches else np.array([], dtype="uint64")
+            del batches
+            ordered.sort()
+            found.append(np.unique(ordered[1:][ordered[1:] == ordered[:-1]]))
+        return np.concatenate(found)
+
+    def _most_rows(self) -> int:
+        """The rows of base files; log files add few."""
+        return sum(part.rows for part in self._snapshot.parts) + sum(
+            footer.rows
+            for footer in footers([self._snapshot.folder / s.base.path for s in self._snapshot.slices if s.logs])
+        )
 
     def _stream(self, database: duckdb.DuckDBPyConnection, columns: list[str]) -> None:
         unique = list(dict.fromkeys(columns))
@@ -83,15 +109,15 @@ class _Scan:
         meta = [_COMMIT, _PARTITION] if self._meta else []
         self._stream(database, [*self._keys, *self._more, *meta])
         made = f"r.{quote_identifier(_COMMIT)}" if self._meta else "NULL::VARCHAR"
-        same = " AND ".join(f"r.{k} IS NOT DISTINCT FROM t.{k}" for k in map(quote_identifier, self._keys))
         database.execute(
             f"CREATE TABLE copies AS SELECT {self._shown_key('r')} AS shown, {self._partition('r')} AS part, "
             f"{made} AS made, {self._order('r')} AS rank "
-            f"FROM rows r JOIN twice t ON {same}"
+            f"FROM rows r JOIN twice t ON {self._hash('r')} = t.hashed"
         )
         database.execute(
             "CREATE TABLE groups AS SELECT shown, count(*) AS copies, count(DISTINCT part) > 1 AS across, "
-            "arg_max(part, (rank, made)) AS part, arg_max(made, (rank, made)) AS made FROM copies GROUP BY shown"
+            "arg_max(part, (rank, made, part)) AS part, arg_max(made, (rank, made, part)) AS made FROM copies GROUP BY shown "
+            "HAVING count(*) > 1"  # two keys with one hash are no duplicate
         )
         listed = database.execute(
             "SELECT across, made, count(*), sum(copies), "
@@ -117,6 +143,9 @@ class _Scan:
         name = "duplicate-keys-across-partitions" if across else "duplicate-keys"
         partition = known[0] if len(known) == 1 else ""
         return Finding(name, ERROR, what, "", made, partition, count, shown)
+
+    def _hash(self, alias: str) -> str:
+        return f"hash({', '.join(f'{alias}.{quote_identifier(k)}' for k in self._keys)})"
 
     def _shown_key(self, alias: str) -> str:
         parts = [f"coalesce({alias}.{quote_identifier(k)}::VARCHAR, 'NULL')" for k in self._keys]
