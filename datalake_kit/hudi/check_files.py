@@ -54,7 +54,7 @@ def _footers(table: Examined) -> Mapping[DataFile, Footer | str]:
     """The footer of each base file of the snapshot, or why it cannot be read."""
     found: dict[DataFile, Footer | str] = {}
     folder = table.timeline.table.folder
-    bases = [s.base for s in table.snapshot.slices] if table.snapshot else []
+    bases = [s.base_file for s in table.snapshot.slices if s.base_file] if table.snapshot else []
     try:
         return dict(zip(bases, footers([folder / b.path for b in bases]), strict=True))
     except UnreadableFileError:
@@ -154,14 +154,13 @@ def sizes(table: Examined) -> Iterator[Finding]:
     limit = table.limits.small_file_bytes
     small: dict[str, list[int]] = defaultdict(list)
     for one in table.snapshot.slices if table.snapshot else ():
-        size = table.present.get(one.base.path, 0)
-        if size < limit:
+        first = one.files[0]  # the base file, where there is one
+        size = table.present.get(first.path, 0)
+        if size < limit and not first.is_log:
             small[one.partition].append(size)
         if len(one.logs) > table.limits.log_files:
             what = f"{len(one.logs)} log files lie over one base file (limit {table.limits.log_files})."
-            yield Finding(
-                "many-log-files", WARNING, what, one.base.path, one.base.instant, one.partition, len(one.logs)
-            )
+            yield Finding("many-log-files", WARNING, what, first.path, first.instant, one.partition, len(one.logs))
     for partition, files in sorted(small.items()):
         needed = -(-sum(files) // max(limit, WHOLE_FILE)) or 1
         if len(files) - needed >= MANY_SMALL:

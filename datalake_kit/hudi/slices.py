@@ -35,6 +35,7 @@ class DataFile:
     bytes: int | None
     named_instant: str
     order: tuple[int, str] = (0, "")
+    begins: bool = False  # a log file that may be the first file of its group: all its rows are new
 
     @property
     def is_log(self) -> bool:
@@ -48,18 +49,28 @@ def _any(_instant: str) -> bool:
 
 @dataclass(frozen=True)
 class FileSlice:
-    """The newest version of a file group: a base file, with the log files to be merged over it in order."""
+    """The newest version of a file group: a base file, with the log files to be merged over it in order.
+
+    Some writers begin a group with a log file: it has no base file until it is compacted.
+    """
 
     partition: str
     file_id: str
-    base: DataFile
+    base_file: DataFile | None
     logs: tuple[DataFile, ...]
     is_complete: Callable[[str], bool] = field(default=_any, repr=False, compare=False)  # a commit of a log's blocks
 
     @property
+    def base(self) -> DataFile:
+        """The base file; HudiError for a group without one, which has log files."""
+        if self.base_file is None:
+            raise HudiError(f"The file group {self.file_id} has log files and no base file. Read its merged rows.")
+        return self.base_file
+
+    @property
     def files(self) -> tuple[DataFile, ...]:
-        """Base file, then log files."""
-        return (self.base, *self.logs)
+        """Base file, if there is one, then log files."""
+        return self.logs if self.base_file is None else (self.base_file, *self.logs)
 
 
 @dataclass(frozen=True)
@@ -188,8 +199,13 @@ def _from_stat(timeline: Timeline, stat: WriteStat, instant: str) -> DataFile:
             f"{timeline.table.folder}: the commit {instant} wrote {stat.path}, which is neither a Parquet base file "
             "nor a log file that is read. Read the table through Athena or Spark."
         )
-    order = (int(match["version"]), match["token"] or "") if stat.is_log else (0, "")
-    return DataFile(stat.path, partition, stat.file_id or match["id"], instant, stat.bytes, match["instant"], order)
+    file_id, named = stat.file_id or match["id"], match["instant"]
+    if not stat.is_log:
+        return DataFile(stat.path, partition, file_id, instant, stat.bytes, named)
+    over_base = not timeline.table.has_new_layout and named != instant  # older versions name the base file's instant
+    begins = stat.rows == stat.inserts > 0 and not over_base
+    order = (int(match["version"]), match["token"] or "")
+    return DataFile(stat.path, partition, file_id, instant, stat.bytes, named, order, begins)
 
 
 def _vouched_by_name(timeline: Timeline, path: str, until: str, groups: _Groups) -> DataFile | None:
@@ -231,17 +247,20 @@ def _replaced(timeline: Timeline, until: str) -> set[tuple[str, str]]:
 
 
 def _newest(timeline: Timeline, until: str, key: tuple[str, str], group: _Group, damaged: bool) -> FileSlice | None:
-    if not group.bases:
-        if damaged:
-            return None
-        raise HudiError(
-            f"{timeline.table.folder}: the file group {key[1]} has log files and no base file "
-            f"({', '.join(sorted(group.logs))}), which is not read. Compact the table, or read it in Spark."
-        )
-    base = group.bases[max(group.bases)]
-    logs = [log for log in group.logs.values() if _is_over(timeline, log, base)]
-    logs.sort(key=lambda log: (log.named_instant, *log.order))
-    return FileSlice(key[0], key[1], base, tuple(logs), functools.partial(timeline.is_complete, until=until))
+    logs = sorted(group.logs.values(), key=lambda log: (log.named_instant, *log.order))
+    complete = functools.partial(timeline.is_complete, until=until)
+    if group.bases:
+        base = group.bases[max(group.bases)]
+        over = tuple(log for log in logs if _is_over(timeline, log, base))
+        return FileSlice(key[0], key[1], base, over, complete)
+    if damaged:
+        return None
+    if logs[0].begins:
+        return FileSlice(key[0], key[1], None, tuple(logs), complete)
+    raise HudiError(
+        f"{timeline.table.folder}: the file group {key[1]} has log files and no base file "
+        f"({', '.join(sorted(group.logs))}), and no commit says that it began so. Restore its base file."
+    )
 
 
 def _is_over(timeline: Timeline, log: DataFile, base: DataFile) -> bool:
