@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import pandas as pd
 
-from datalake_kit.cdc.dms_names import CHANGE, FULL_LOAD, change_time
+from datalake_kit.cdc.dms_names import CHANGE, FULL_LOAD, change_time, in_transaction_order
 from datalake_kit.cdc.dynamodb import Item, Source, read_items
 from datalake_kit.errors import DataError
 from datalake_kit.storage import S3Path
@@ -302,7 +302,9 @@ def _of_file(file: DmsFile, items: Sequence[Item]) -> list[Item]:
     alike = [i for i in items if f"/{i['path']}".endswith(named) or named.endswith(f"/{i['path']}")]
     schema, table = file.schema.rpartition("/")[2].casefold(), file.table.casefold()
     own = [i for i in alike or items if i["table"] == table and i["schema"] == schema]
-    return own or (alike if len({i["path"] for i in alike}) == 1 else [])
+    # The framework takes schema and table from fixed places of the path, which a folder setting shifts.
+    told = f"/{schema}/{table}/" in named.casefold() or in_transaction_order(file.name)
+    return own or (alike if told and len({i["path"] for i in alike}) == 1 else [])
 
 
 def _run(item: Item, where: str) -> Run:
