@@ -11,11 +11,12 @@ import duckdb
 import pyarrow as pa
 
 from datalake_kit.engines.base import fold
-from datalake_kit.errors import DataError, EngineError, SqlError, UnreadableFileError
+from datalake_kit.engines.dialect import REFUSED_WHILE_RUNNING
+from datalake_kit.errors import DataError, EngineError, SqlError, UnreadableFileError, UnsupportedSqlError
 from datalake_kit.hudi.base_files import Part, part_batches
 from datalake_kit.hudi.condition import RELATION, Condition
 from datalake_kit.hudi.evolution import adapt
-from datalake_kit.hudi.part_sql import reads_alike, select_arrow, select_part
+from datalake_kit.hudi.part_sql import reads_alike, select_arrow, select_nothing, select_part
 from datalake_kit.hudi.relay import Relay
 from datalake_kit.hudi.snapshot import Snapshot
 from datalake_kit.sql import quote_identifier
@@ -29,6 +30,7 @@ def filtered_batches(
     """Give the rows for which a condition holds as columns of `schema`.
 
     `cursor` is one of a DuckDB database that is closed to everything but the table's files; it is closed at the end.
+    What can be refused without a row is refused at once.
     """
     whole = snapshot.schema(meta=True)
     names = [fold(n) for n in whole.names]
@@ -39,12 +41,32 @@ def filtered_batches(
             "tell apart. Read them without where, and filter the rows."
         )
     statement = condition.statement(whole, schema.names)
+    try:
+        _show(cursor, select_nothing(whole, names))
+        cursor.sql(statement, params=_values(condition))
+    except duckdb.Error as error:
+        cursor.close()
+        raise _explained(error, condition, snapshot) from error
+    return _running(snapshot, schema, condition, cursor, rows, statement)
+
+
+def _show(cursor: Any, source: str) -> None:
+    cursor.execute(f"CREATE OR REPLACE TEMP VIEW {quote_identifier(RELATION)} AS {source}")
+
+
+def _values(condition: Condition) -> dict[str, Any] | None:
+    return dict(condition.values) or None
+
+
+def _running(
+    snapshot: Snapshot, schema: pa.Schema, condition: Condition, cursor: Any, rows: int, statement: str
+) -> Iterator[pa.RecordBatch]:
+    whole = snapshot.schema(meta=True)
     relay = Relay()
     try:
-        for source in _sources(snapshot, whole, names, cursor, relay, rows):
-            cursor.execute(f"CREATE OR REPLACE TEMP VIEW {quote_identifier(RELATION)} AS {source}")
-            reader = cursor.sql(statement, params=dict(condition.values) or None).to_arrow_reader(rows)
-            for batch in reader:
+        for source in _sources(snapshot, whole, [fold(n) for n in whole.names], cursor, relay, rows):
+            _show(cursor, source)
+            for batch in cursor.sql(statement, params=_values(condition)).to_arrow_reader(rows):
                 columns = [adapt(c, f.type) for c, f in zip(batch.columns, schema, strict=True)]
                 yield pa.record_batch(columns, schema=schema)
     except (duckdb.Error, pa.ArrowException, OSError) as error:
@@ -98,6 +120,9 @@ def closed_cursor(parts: Sequence[Part]) -> Any:
 def _explained(error: BaseException, condition: Condition, snapshot: Snapshot) -> Exception:
     """Turn DuckDB's error into one of ours that names the file or the condition."""
     message = str(error).split("\n\nLINE ")[0].strip()
+    if REFUSED_WHILE_RUNNING in message:
+        reason = message.split(REFUSED_WHILE_RUNNING, 1)[1].split("' to BOOL")[0]
+        return UnsupportedSqlError(f"The local engine would answer otherwise than Athena: {reason}.")
     for file in snapshot.parquet_files:
         if str(file) in message:
             return UnreadableFileError(f"{file} cannot be read: {message}. Restore the file.")

@@ -84,7 +84,7 @@ def to_instant(moment: datetime | date | str, zone: tzinfo = UTC) -> str:
 
 def to_datetime(instant: str | None, zone: tzinfo = UTC) -> datetime | None:
     """Turn an instant of 14 or 17 digits, written in a zone, into a time in UTC; None for anything else."""
-    if not instant or not re.fullmatch(r"\d{14}|\d{17}", instant):
+    if not instant or not re.fullmatch(r"[0-9]{14}|[0-9]{17}", instant):
         return None
     try:
         local = datetime.strptime(instant.ljust(17, "0") + "000", "%Y%m%d%H%M%S%f")  # noqa: DTZ007 (given below)
@@ -95,7 +95,7 @@ def to_datetime(instant: str | None, zone: tzinfo = UTC) -> datetime | None:
 
 def _zone(given: str) -> tzinfo:
     text = given.strip() if isinstance(given, str) else ""
-    offset = re.fullmatch(r"([+-])(\d{2}):?(\d{2})", text)
+    offset = re.fullmatch(r"([+-])([0-9]{2}):?([0-9]{2})", text)
     if offset and int(offset[2]) < 24 and int(offset[3]) < 60:
         hours = timedelta(hours=int(offset[2]), minutes=int(offset[3]))
         return timezone(-hours if offset[1] == "-" else hours)
@@ -110,9 +110,9 @@ def _zone(given: str) -> tzinfo:
 
 
 def _from_text(text: str, zone: tzinfo) -> str:
-    if re.fullmatch(r"\d{17}", text):
+    if re.fullmatch(r"[0-9]{17}", text):
         return text
-    if re.fullmatch(r"\d{14}", text):
+    if re.fullmatch(r"[0-9]{14}", text):
         return text + "999"
     try:
         if text.isdigit():

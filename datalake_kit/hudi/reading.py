@@ -63,7 +63,8 @@ def read(
     """Read the rows of a Hudi table, now or as of a moment.
 
     Every file that the table's commits name is checked first: a file that is missing or cut short is an error, never an
-    older version of its rows. Copy-on-write and merge-on-read tables are read. Row order is stable, and means nothing.
+    older version of its rows. Copy-on-write and merge-on-read tables are read. The order of rows means nothing; without
+    `where` it is the same each time.
     A column has the type and the spelling of the newest schema, as of the moment: what older files hold under another
     case of letters or in a smaller type is shown so, and NULL where a file is older than the column.
 
