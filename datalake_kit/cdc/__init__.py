@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from datalake_kit.cdc.dms import files
 from datalake_kit.cdc.lake_side import row_counts
+from datalake_kit.cdc.records import history
 from datalake_kit.cdc.replay import Expected, expected
 from datalake_kit.cdc.result import Validation
+from datalake_kit.cdc.settings import DmsSettings
 from datalake_kit.cdc.validation import validate
 
-__all__ = ["Expected", "Validation", "expected", "files", "row_counts", "validate"]
+__all__ = ["DmsSettings", "Expected", "Validation", "expected", "files", "history", "row_counts", "validate"]

@@ -1,55 +1,65 @@
-"""Does the lake hold what the DMS files say it should? Counts, versions, keys, values, and why not."""
+"""Does the lake hold what the source holds? Counts, versions, keys, values, and why not."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
+import contextlib
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import pandas as pd
 
-from datalake_kit.cdc.check import TableCheck, check_table
-from datalake_kit.cdc.dms import OTHER, DmsFile, by_table, list_dms_files
-from datalake_kit.cdc.lake_side import LakeSide, all_names, counts_where_possible, open_side
+from datalake_kit.cdc.check import check_table
+from datalake_kit.cdc.compare import UNVERIFIED
+from datalake_kit.cdc.dms import by_table, list_dms_files
+from datalake_kit.cdc.dms_names import OTHER
+from datalake_kit.cdc.jobs import Job, Keys, attach_source, jobs_of, prepare, staging_folder
+from datalake_kit.cdc.lake_side import counts_where_possible
+from datalake_kit.cdc.odp_config import read_config
+from datalake_kit.cdc.records import append_record
 from datalake_kit.cdc.replay import Mode
-from datalake_kit.cdc.result import BY_FILE_TYPES, FINDING_COLUMNS, SUMMARY_TYPES, Validation
-from datalake_kit.errors import DataError, DatalakeKitError, ParameterError
-from datalake_kit.hudi.rows import locate
-from datalake_kit.sql import split_name
+from datalake_kit.cdc.result import BY_FILE_TYPES, DIFFERENT, FINDING_COLUMNS, LAG_TYPES, SUMMARY_TYPES, Validation
+from datalake_kit.cdc.settings import DmsSettings
+from datalake_kit.cdc.table_check import TableCheck
+from datalake_kit.cdc.trackers import Lag, Trackers, lag_of, read_trackers
+from datalake_kit.errors import DatalakeKitError, ParameterError
+from datalake_kit.hudi.instants import to_datetime
+from datalake_kit.storage import Place
 
 if TYPE_CHECKING:
     from datalake_kit.lake import Lake
 
 Level = Literal["counts", "keys", "values"]
 LEVELS = ("counts", "keys", "values")
-_Keys = str | Sequence[str] | Mapping[str, str | Sequence[str]]
-
-
-@dataclass
-class _Job:
-    """One table to be compared: its lake side, its staged files, and why it cannot be if it cannot."""
-
-    name: str
-    staging: str = ""
-    files: Sequence[DmsFile] = ()
-    side: LakeSide | None = None
-    problem: str = ""
-    keys: tuple[str, ...] = ()
-    mode: Mode = "S"
+Tolerance = float | timedelta | Mapping[str, float | timedelta]
 
 
 def validate(
     lake: Lake,
     tables: Iterable[str] | Mapping[str, str] | None = None,
     *,
-    staging: str | Path | None = None,
+    staging: str | Path | Place | None = None,
+    source: Any = None,
     level: Level = "counts",
+    config: Any = None,
+    cadence: str | None = None,
     mode: Mode | Mapping[str, Mode] | None = None,
-    keys: _Keys | None = None,
+    keys: Keys | None = None,
+    until: str | datetime | date | None = None,
+    tolerance: Tolerance | None = None,
+    mask: Collection[str] = (),
+    settings: DmsSettings | None = None,
+    trackers: Any = None,
+    max_lag: str | timedelta | None = None,
+    evidence: Any = None,
+    history: str | Path | None = None,
 ) -> Validation:
-    """Prove that tables of the lake hold what their DMS files say they should, and say what is wrong where they do not.
+    """Prove that tables of the lake hold what their sources hold, and say what is wrong where they do not.
+
+    Two hops are judged apart. Source to expected: the DMS files, replayed, lead to what the source holds. Expected to
+    lake: the lake holds what the files lead to. Without `source` only the second is judged, without staging files the
+    lake is held against the source directly.
 
     The full load and every change file are replayed. At level "counts" two counts are compared: the rows of each table
     (all tables in one statement), and the rows of each version, which finds a lost update file though the totals agree.
@@ -61,22 +71,45 @@ def validate(
     lake : Lake
     tables : list of str, or mapping, optional
         `database.table` names; or a mapping of those to the names of their staging tables (`"table_1"` or
-        `"taxi_trips.table_1"`). Without it every table that has a staging table of its name.
+        `"taxi_trips.table_1"`). Without it every table of `config`, else all that have a staging table of their name.
     staging : path, optional
-        The folder into which DMS writes; without it `_raw/staging` of the lake's folder.
+        The folder into which DMS writes, or s3://bucket/folder; without it `_raw/staging` of the lake's folder.
+    source : DataFrame, path, database URL, or a mapping of table to these, optional
+        The source itself. A URL such as `postgresql://reader@host/shop` is read in one read-only transaction, and
+        compared by digests of key ranges that the database computes; a tuple (URL, "schema.table") names its table.
     level : "counts", "keys" or "values"
         How deep tables are compared that look equal.
+    config : path, DataFrame, list or dynamodb:// address, optional
+        The framework's `odpf_raw_table_config`: tables, keys and modes are taken from it.
+    cadence : str, optional
+        Only tables of `config` of this refresh cadence.
     mode : "S" or "H", or a mapping of table to mode, optional
         Current snapshot or historical; without it a Hudi table whose ordering column is one of its keys is historical.
     keys : str, list of str, or a mapping of table to these, optional
         The columns that identify a record; without it the record key fields of a Hudi table.
+    until : str, datetime or date, optional
+        A cut, a sequence or a time (UTC): changes after it are left out on both sides. Without it all that is staged.
+    tolerance : number or timedelta, or a mapping of column to these, optional
+        How far numbers or times may lie apart and still count as equal.
+    mask : list of str
+        Columns that are compared, and whose values are never shown.
+    settings : DmsSettings, optional
+        How DMS was told to write, where its files do not tell.
+    trackers : path, list of paths, DataFrame or dynamodb:// address, optional
+        The framework's tracker tables: files landed and not yet processed are lag, files processed whose changes are
+        absent are lost. Without them landing times tell.
+    max_lag : timedelta or text such as "6h", optional
+        A table for which a change waits longer is different.
+    evidence : DataFrame, path or mapping, optional
+        DMS's own tables `awsdms_apply_exceptions` and `awsdms_validation_failures_v1`.
+    history : path, optional
+        A folder: one row a table of this validation is added to `validations/` in it; `dk.cdc.history` reads them.
 
     Returns
     -------
     Validation
-        `.ok`, `.status`, `.sentence`, `.summary`, `.findings`, `.by_file`, `.to_html()`, `.to_markdown()`,
-        `.to_dict()`.
-        What could not be compared is "not compared", never "equal".
+        `.ok`, `.status`, `.sentence`, `.summary`, `.findings`, `.by_file`, `.lag`, `.to_html()`, `.to_markdown()`,
+        `.to_dict()`. What could not be compared is "not compared", never "equal".
 
     Raises
     ------
@@ -91,33 +124,38 @@ def validate(
     --------
     >>> check = dk.cdc.validate(lake, ["taxi.table_1", "taxi.table_6"])                  # doctest: +SKIP
     >>> check.ok, check.sentence                                                         # doctest: +SKIP
+    >>> dk.cdc.validate(lake, ["shop.orders"], source="postgresql://reader@host/shop", level="values")  # doctest: +SKIP
     """
     if level not in LEVELS:
         raise ParameterError(f"level is one of {', '.join(LEVELS)}, not {level!r}.")
-    folder = _staging_folder(lake, staging)
-    staged = by_table(list_dms_files(folder))
-    jobs = [_prepare(lake, job, mode, keys, chosen=tables is not None) for job in _jobs(lake, tables, staged)]
-    whole = [j.name for j in jobs if j.side is not None and j.side.is_whole]
-    counts, problems, statement = counts_where_possible(lake, whole)
-    for job in jobs:
-        job.problem = job.problem or problems.get(job.name, "")
-    results = [_check(job, counts.get(job.name), level) for job in jobs]
-    matched = {job.staging for job in jobs}
-    known = (".".join(key) for key, found in staged.items() if any(f.kind != OTHER for f in found))
-    unmatched = sorted(name for name in known if name not in matched)
-    provenance = {
-        "lake": repr(lake),
-        "engine": lake.engine_name,
-        "staging": str(folder),
-        "checked at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "level": level,
-        "rule": _RULE[level],
-        "count statement": statement,
-        "newest commit": {j.name: j.side.commit for j in jobs if j.side is not None and j.side.commit},
-        "changes until": {r.table: r.last_sequence for r in results if r.last_sequence},
-        "staging tables not compared": unmatched,
-    }
-    return _validation(level, results, provenance)
+    limit = _span(max_lag)
+    configs = None if config is None else read_config(config, cadence=cadence)
+    known = None if trackers is None else read_trackers(trackers)
+    folder = staging_folder(lake, staging, needed=source is None)
+    staged = None if folder is None else by_table(list_dms_files(folder, settings))
+    jobs = jobs_of(lake, tables, staged, configs)
+    jobs = [prepare(lake, job, mode, keys, chosen=tables is not None) for job in jobs]
+    with contextlib.ExitStack() as opened:
+        for job in jobs:
+            attach_source(job, source, only_one=len(jobs) == 1)
+            if job.source is not None:
+                opened.enter_context(job.source)
+        whole = [j.name for j in jobs if j.side is not None and j.side.is_whole]
+        counts, problems, statement = counts_where_possible(lake, whole)
+        for job in jobs:
+            job.problem = job.problem or problems.get(job.name, "")
+        lags = {job.name: _lag(job, known) for job in jobs}
+        options = {"level": level, "until": until, "tolerance": tolerance, "mask": mask, "settings": settings}
+        results = [_check(job, counts.get(job.name), lags[job.name], options) for job in jobs]
+    for result in results:
+        _limit_lag(result, lags[result.table], limit)
+    provenance = _provenance(lake, folder, staged, level, jobs, results, statement)
+    if configs is not None and configs.note:
+        provenance["configuration"] = configs.note
+    found = _validation(level, results, provenance, [_waiting(r, lags[r.table]) for r in results])
+    if history is not None:
+        append_record(found, history)
+    return found
 
 
 _RULE = {
@@ -127,99 +165,104 @@ _RULE = {
 }
 
 
-def _staging_folder(lake: Lake, staging: str | Path | None) -> Path:
-    if staging:
-        return Path(staging).expanduser().absolute()
-    if lake.root is None:
-        raise ParameterError("Say where DMS writes: staging=<folder>. A lake on Athena has no folder of its own.")
-    return Path(lake.root) / "_raw" / "staging"
+def _provenance(
+    lake: Lake,
+    folder: Place | None,
+    staged: Mapping[tuple[str, str], Any] | None,
+    level: str,
+    jobs: Sequence[Job],
+    results: Sequence[TableCheck],
+    statement: str,
+) -> dict[str, Any]:
+    matched = {job.staging for job in jobs}
+    known = (".".join(key) for key, found in (staged or {}).items() if any(f.kind != OTHER for f in found))
+    return {
+        "lake": repr(lake),
+        "engine": lake.engine_name,
+        "staging": "" if folder is None else str(folder),
+        "source": {j.name: j.source.label for j in jobs if j.source is not None},
+        "checked at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "level": level,
+        "rule": _RULE[level],
+        "count statement": statement,
+        "newest commit": {j.name: j.side.commit for j in jobs if j.side is not None and j.side.commit},
+        "changes until": {r.table: r.last_sequence for r in results if r.last_sequence},
+        "superseded by a later full load": {j.name: len(j.superseded) for j in jobs if j.superseded},
+        "staging tables not compared": sorted(name for name in known if name not in matched),
+    }
 
 
-def _jobs(
-    lake: Lake, tables: Iterable[str] | Mapping[str, str] | None, staged: Mapping[tuple[str, str], list[DmsFile]]
-) -> list[_Job]:
-    if isinstance(tables, str):
-        raise ParameterError(f"tables is a list of names, such as [{tables!r}].")
-    if tables is None:
-        jobs = [j for j in (_match(name, None, staged) for name in all_names(lake)) if j.staging]
-        if not jobs:
-            known = ", ".join(sorted(t for _, t in staged))
-            raise DataError(f"No lake table has a staging table of its name. Staged are: {known}. Map them in tables=.")
-        return jobs
-    wanted = tables if isinstance(tables, Mapping) else dict.fromkeys(tables)
-    if not wanted:
-        raise ParameterError("tables names no table. Leave it out to compare all that have a staging table.")
-    return [_match(locate(lake, name)[0], target, staged) for name, target in wanted.items()]
-
-
-def _match(name: str, target: str | None, staged: Mapping[tuple[str, str], list[DmsFile]]) -> _Job:
-    """Find the staged files of a lake table: by the name given for it, or by its own."""
-    database, table = split_name(name)
-    parts = split_name(target) if target else (table,)
-    found = [
-        key
-        for key in staged
-        if key[1].casefold() == parts[-1].casefold() and (len(parts) == 1 or key[0].casefold() == parts[-2].casefold())
-    ]
-    if len(found) > 1:
-        found = [k for k in found if k[0].casefold() == database.casefold()] or found
-    if len(found) == 1:
-        return _Job(name, ".".join(found[0]), tuple(staged[found[0]]))
-    if found:
-        both = ", ".join(".".join(k) for k in sorted(found))
-        return _Job(name, both, problem=f"several staging tables have its name: {both}; give tables= a mapping")
-    return _Job(name, problem=f"no staging table {target or table}")
-
-
-def _prepare(lake: Lake, job: _Job, mode: Any, keys: _Keys | None, *, chosen: bool) -> _Job:
-    if job.problem:
-        return job
-    try:
-        job.side = open_side(lake, job.name)
-    except DatalakeKitError as problem:
-        job.problem = str(problem)
-        return job
-    job.keys = _keys_of(job, keys)
-    job.mode = _mode_of(job, mode)
-    if not job.keys:
-        job.problem = (
-            f"{job.name} does not say which columns identify a record ({job.side.format} table). "
-            f"Give keys=, for example keys={{{job.name!r}: ['PK_ID']}}"
-        )
-        if chosen:
-            raise ParameterError(job.problem)
-    return job
-
-
-def _keys_of(job: _Job, keys: _Keys | None) -> tuple[str, ...]:
-    given = keys.get(job.name) if isinstance(keys, Mapping) else keys
-    found = (given,) if isinstance(given, str) else tuple(given or ())
-    if not found and job.side is not None:
-        found = job.side.record_keys
-    return found
-
-
-def _mode_of(job: _Job, mode: Any) -> Mode:
-    given = mode.get(job.name) if isinstance(mode, Mapping) else mode
-    if given in ("S", "H"):
-        return "H" if given == "H" else "S"
-    if given is not None:
-        raise ParameterError(f"mode is 'S' (current snapshot) or 'H' (historical), not {given!r}.")
-    ordering = (job.side.ordering or "").casefold() if job.side is not None else ""
-    names = {k.casefold() for k in job.keys}
-    return "H" if ordering and ordering in names and len(names) > 1 else "S"
-
-
-def _check(job: _Job, count: int | None, level: Level) -> TableCheck:
+def _check(job: Job, count: int | None, lag: Lag, options: Mapping[str, Any]) -> TableCheck:
     if job.problem or job.side is None:
         return TableCheck.not_compared(job.name, job.staging, job.problem or "it could not be opened")
+    late = {f.name: f.landed for f in lag.waiting}
     try:
-        return check_table(job.side, job.staging, job.files, job.keys, job.mode, count=count, level=level)
+        return check_table(
+            job.side, job.staging, job.files, job.keys, job.mode, count=count, source=job.source, lag=late, **options
+        )
     except DatalakeKitError as problem:
         return TableCheck.not_compared(job.name, job.staging, str(problem), mode=job.mode)
 
 
-def _validation(level: str, results: Sequence[TableCheck], provenance: Mapping[str, Any]) -> Validation:
+# --- lag
+
+
+def _lag(job: Job, trackers: Trackers | None) -> Lag:
+    """The files of a table that are not due in the lake yet."""
+    if job.problem or job.side is None or not job.files:
+        return Lag()
+    return lag_of(job.files, trackers, last_commit=to_datetime(job.side.commit), table=job.name)
+
+
+def _limit_lag(result: TableCheck, lag: Lag, limit: timedelta | None) -> None:
+    """A table whose changes wait for too long is different, whatever it holds."""
+    if limit is None or not lag.waiting or lag.age <= limit:
+        return
+    text = f"{lag.waiting[0].name} waits for {_words(lag.age)}, longer than max_lag ({_words(limit)})"
+    result.note(UNVERIFIED, file=lag.waiting[0].name, explanation=text)
+    result.check("the oldest change that waits", f"at most {_words(limit)}", _words(lag.age), passed=False)
+    result.verdict = DIFFERENT
+    result.explanation = "; ".join(t for t in (result.explanation, text) if t)
+
+
+def _waiting(result: TableCheck, lag: Lag) -> pd.DataFrame:
+    now = datetime.now(UTC)
+    staged = {} if result.by_file is None else dict(zip(result.by_file["file"], result.by_file["rows"], strict=True))
+    rows = [
+        {
+            "table": result.table,
+            "file": f.name,
+            "rows": staged.get(f.name),
+            "landed": f.landed,
+            "age": None if f.landed is None else now - f.landed,
+        }
+        for f in lag.waiting
+    ]
+    return pd.DataFrame(rows, columns=list(LAG_TYPES)).astype(LAG_TYPES)
+
+
+def _span(given: str | timedelta | None) -> timedelta | None:
+    if given is None or isinstance(given, timedelta):
+        return given
+    try:
+        found = pd.Timedelta(given)
+    except (ValueError, TypeError):
+        raise ParameterError(f"max_lag is a time such as '6h' or '30min', not {given!r}.") from None
+    if pd.isna(found) or found < pd.Timedelta(0):
+        raise ParameterError(f"max_lag is a time such as '6h' or '30min', not {given!r}.")
+    return found.to_pytimedelta()
+
+
+def _words(span: timedelta) -> str:
+    minutes = int(span.total_seconds() // 60)
+    if minutes < 120:
+        return f"{minutes} minutes"
+    return f"{minutes // 60} hours" if minutes < 48 * 60 else f"{minutes // 1440} days"
+
+
+def _validation(
+    level: str, results: Sequence[TableCheck], provenance: Mapping[str, Any], lags: Sequence[pd.DataFrame]
+) -> Validation:
     summary = pd.DataFrame([r.summary_row() for r in results], columns=list(SUMMARY_TYPES)).astype(SUMMARY_TYPES)
     findings = pd.DataFrame([f for r in results for f in r.findings], columns=list(FINDING_COLUMNS), dtype="object")
     by_file = [r.by_file for r in results if r.by_file is not None]
@@ -231,4 +274,9 @@ def _validation(level: str, results: Sequence[TableCheck], provenance: Mapping[s
         [c for r in results for c in r.checks],
         columns=["table", "check", "expected", "observed", "tolerance", "passed"],
     )
-    return Validation(level, summary, findings, files.astype(BY_FILE_TYPES), untrusted, checks, provenance)
+    late = [lag for lag in lags if len(lag)]
+    waiting = pd.concat(late, ignore_index=True) if late else pd.DataFrame(columns=list(LAG_TYPES)).astype(LAG_TYPES)
+    return Validation(level, summary, findings, files.astype(BY_FILE_TYPES), untrusted, checks, provenance, waiting)
+
+
+__all__ = ["Level", "validate"]

@@ -73,7 +73,7 @@ def damage(validation: Validation, ax: Axes | None = None, *, most: int = _MOST)
         ax.set_yticks([])
         ax.set_xticks([t for t in ax.get_xticks() if 0 <= t <= longest * 1.02 and float(t).is_integer()])
         ax.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
-        ax.set_xlabel("findings: keys that are wrong, and files that are gone or cut", loc="left")
+        ax.set_xlabel("keys that are wrong, files at fault", loc="left")
         total = int(sum(groups[list(_KINDS)].sum()))
         ax.set_title(f"{total:,} {'finding' if total == 1 else 'findings'}, by the file at fault")
         ax.grid(visible=False)
@@ -121,7 +121,7 @@ def history(records: pd.DataFrame, ax: Axes | None = None, *, table: str | None 
     verdicts = by["verdict"].agg(_worst)
     with style.style():
         ax = style.axes(ax)
-        moments = wrong.index.get_level_values("checked_at").tz_convert(None).to_numpy()
+        moments = pd.DatetimeIndex(wrong.index.get_level_values("checked_at")).tz_convert(None).to_numpy()
         for kind in kinds:
             colour = _COLOURS[kind.rstrip("s") if kind == "duplicates" else kind]
             if wrong[kind].any():
@@ -176,9 +176,9 @@ def lag(validation: Validation, ax: Axes | None = None) -> Axes:
         minutes = tables["age"].dt.total_seconds().fillna(0).to_numpy() / 60
         longest = max(float(minutes.max()), 1.0)
         ax.barh(places, minutes, 0.5, color=style.WARN)
-        for place, minute, row in zip(places, minutes, tables.itertuples(), strict=True):
-            files = "1 file" if row.files == 1 else f"{row.files} files"
-            text = f"{_age(minute)}: {int(row.rows):,} changes in {files}"
+        told = zip(tables["files"].tolist(), tables["rows"].astype("Int64").fillna(0).tolist(), strict=True)
+        for place, minute, (files, rows) in zip(places, minutes, told, strict=True):
+            text = f"{_age(minute)}: {rows:,} changes in {files} {'file' if files == 1 else 'files'}"
             ax.text(minute + longest * 0.015, place, text, va="center", ha="left", fontsize=style.SMALLEST_TEXT)
         ax.set_yticks(places, [str(t) for t in tables.index])
         ax.set_xlim(0, longest * 1.7)
