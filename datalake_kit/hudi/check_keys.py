@@ -116,7 +116,8 @@ class _Scan:
         )
         database.execute(
             "CREATE TABLE groups AS SELECT shown, count(*) AS copies, count(DISTINCT part) > 1 AS across, "
-            "arg_max(part, (rank, made, part)) AS part, arg_max(made, (rank, made, part)) AS made FROM copies GROUP BY shown "
+            "arg_max(part, (rank, made, part)) AS part, arg_max(made, (rank, made, part)) AS made FROM copies "
+            "GROUP BY shown "
             "HAVING count(*) > 1"  # two keys with one hash are no duplicate
         )
         listed = database.execute(

@@ -62,7 +62,9 @@ def timeline(lake: Lake, table: str | Table, *, timezone: str | None = None, cou
     """
     known = load_timeline(hudi_location(lake, table))
     zone = writer_zone(timezone, known.table.raw.get(TIMEZONE_PROPERTY, ""))
-    return timeline_frame(known, zone=zone, count=count)
+    frame = timeline_frame(known, zone=zone, count=count)
+    frame.attrs["table"] = table if isinstance(table, str) else table.name
+    return frame
 
 
 def timeline_frame(

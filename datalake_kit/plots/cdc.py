@@ -9,12 +9,13 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from datalake_kit.plots import style
+from datalake_kit.plots.activity import activity
 from datalake_kit.plots.damage import damage, history, lag
 
 if TYPE_CHECKING:
     from datalake_kit.cdc import Validation
 
-__all__ = ["counts", "damage", "history", "lag"]
+__all__ = ["activity", "counts", "damage", "history", "lag"]
 
 _HEIGHT = 0.34  # of a bar, where the distance of two tables is 1
 _MARKS: dict[str, Literal["pass", "warn", "fail"]] = {"equal": "pass", "different": "fail", "not compared": "warn"}
