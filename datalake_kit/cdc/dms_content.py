@@ -85,7 +85,7 @@ def find_operation(opened: pq.ParquetFile, settings: DmsSettings) -> str | None:
     """
     names: list[str] = opened.schema_arrow.names
     named = operation_column(names, settings)
-    if named is not None or not names or opened.metadata.num_rows == 0 or not _is_text(opened.schema_arrow.types[0]):
+    if named is not None or not names or opened.metadata.num_rows == 0 or not is_text(opened.schema_arrow.types[0]):
         return named
     found = pc.unique(opened.read(columns=names[:1]).column(0).cast(pa.string())).to_pylist()
     return names[0] if all(w is not None and w.strip().upper() in OPERATION_WORDS for w in found) else None
@@ -138,6 +138,11 @@ def smallest_and_largest(columns: Sequence[pa.ChunkedArray]) -> tuple[str | None
     return first, last
 
 
+def is_text(kind: pa.DataType) -> bool:
+    """Whether an Arrow type is text."""
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
+
+
 def _statistics(opened: pq.ParquetFile, column: str) -> Iterator[Any]:
     names = [opened.metadata.schema.column(i).path for i in range(opened.metadata.num_columns)]
     at = names.index(column) if column in names else -1
@@ -154,7 +159,7 @@ def _exact(statistics: Any) -> bool:
 
 
 def _may_be_sequence(opened: pq.ParquetFile, column: str) -> bool:
-    if not _is_text(opened.schema_arrow.field(column).type):
+    if not is_text(opened.schema_arrow.field(column).type):
         return False
     told = [s for s in _statistics(opened, column) if s is not None]
     return all(isinstance(s.max, str) and _SEQUENCE.fullmatch(s.max) for s in told)
@@ -164,10 +169,6 @@ def _is_sequence(column: pa.ChunkedArray) -> bool:
     texts = pc.fill_null(column.cast(pa.string()), "")
     texts = texts.filter(pc.not_equal(texts, ""))
     return len(texts) > 0 and bool(pc.all(pc.match_substring_regex(texts, f"^{_SEQUENCE.pattern}$")).as_py())
-
-
-def _is_text(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
 
 
 def _texts(spool: Spool, group: Sequence[DmsFile], settings: DmsSettings) -> dict[DmsFile, Content]:
