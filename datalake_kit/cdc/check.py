@@ -24,14 +24,17 @@ from datalake_kit.cdc.explain import explain
 from datalake_kit.cdc.findings import Told
 from datalake_kit.cdc.lake_side import COMMIT
 from datalake_kit.cdc.ordering import Ordering
+from datalake_kit.cdc.pending import not_in_table
 from datalake_kit.cdc.relation import Relation
 from datalake_kit.cdc.replay import Mode, cut_text, key_names, state_of
 from datalake_kit.cdc.result import EQUAL
+from datalake_kit.cdc.settings import OPERATION_NAMES, SEQUENCE_NAMES
+from datalake_kit.cdc.source_hop import SourceHop
 from datalake_kit.cdc.spool import Spool
 from datalake_kit.cdc.staged import StagedTable, open_staged
-from datalake_kit.cdc.table_check import TableCheck
+from datalake_kit.cdc.table_check import PAST_STAGING, TO_EXPECTED, TableCheck
 from datalake_kit.cdc.versions import Known, case_of, record_columns
-from datalake_kit.cdc.waiting import Waiting, ahead_of_cut, landing_times, waiting_for
+from datalake_kit.cdc.waiting import Waiting, ahead_of_cut, known_landings, landing_times, waiting_for
 from datalake_kit.cdc.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -97,6 +100,8 @@ def check_table(
         Staged files that are known not to be processed yet.
     """
     options = Options(level, until, tolerance, tuple(mask), source, settings, lag)
+    if not files and source is not None:
+        return _without_staging(side, staging, keys, mode, options, count)
     with Spool() as spool:
         staged = _read(spool, files, side.ordering, settings)
         names = key_names(staged, keys, mode)
@@ -122,6 +127,54 @@ def _looked(
         if settled:
             break
     return check
+
+
+def _without_staging(
+    side: LakeSide, staging: str, keys: Sequence[str], mode: Mode, options: Options, count: int | None
+) -> TableCheck:
+    """Hold the lake against the source itself; deeper where the counts do not agree."""
+    for depth in (*_depths(side, options), "values"):
+        check = TableCheck(side.name, staging, EQUAL, mode=mode, compared=depth)
+        with Workspace() as work:
+            agrees = _compare_with_source(work, check, side, keys, mode, options, count)
+        if agrees or depth == "values":
+            break
+    return check
+
+
+def _compare_with_source(
+    work: Workspace,
+    check: TableCheck,
+    side: LakeSide,
+    keys: Sequence[str],
+    mode: Mode,
+    options: Options,
+    count: int | None,
+) -> bool:
+    names = list(keys)
+    sequence = side.column(side.ordering) or next((c for n in SEQUENCE_NAMES if (c := side.column(n))), None)
+    current = mode == "H"
+    if current:
+        names = [n for n in names if n.casefold() != (sequence or "").casefold()]
+    keys_only = check.compared == "keys"
+    hop = SourceHop(work, check, options.source, names, PAST_STAGING, keys_only, options.tolerance, options.mask)
+    rows, lake = hop.count(), side.relation(work) if check.compared != "counts" or count is None else None
+    check.lake_rows = count
+    if count is None and lake is not None:
+        check.lake_rows = int(work.value(f"SELECT count(*) FROM ({lake.select(lambda part: '1')})"))
+    agrees = rows == check.lake_rows
+    if not current:
+        check.check("rows", rows, check.lake_rows, passed=agrees)
+    for fault in side.faults():
+        check.note(
+            UNVERIFIED, hop=PAST_STAGING, file=fault.file, commit=fault.commit or None, explanation=fault.problem
+        )
+    if check.compared != "counts" and lake is not None:
+        operation = next((c for n in OPERATION_NAMES if (c := side.column(n))), None)
+        found = [None if n is None else lake.find(n) for n in (sequence, operation)]
+        agrees = hop.compare_with_lake(lake, *found, current=current)
+    check.judge(agrees)
+    return agrees and not (current and check.compared == "counts")
 
 
 def _depths(side: LakeSide, options: Options) -> list[str]:
@@ -168,6 +221,7 @@ class _Attempt:
         compares = self.depth != "counts"
         self.relation = self.staged.relation(self.work)
         self.lake = self.side.relation(self.work) if compares or self.side.is_local else None
+        self.hop = self._hop()
         aligned = self._align() if compares else None
         self.ordering = self._order(aligned)
         self._describe()
@@ -177,20 +231,45 @@ class _Attempt:
         self._note_columns(aligned)
         for fault in self.side.faults():
             self.check.note(UNVERIFIED, file=fault.file, commit=fault.commit or None, explanation=fault.problem)
+        loaded = self._count_source()
         if aligned is None:
-            self.check.judge(agrees)
-            return self.check, agrees
-        if self.depth == "keys" and not (agrees and self.has_versions):
+            self.check.judge(agrees and loaded)
+            return self.check, agrees and loaded
+        if self.depth == "keys" and not (agrees and loaded and self.has_versions):
             return self.check, False
         equal = self._compare(aligned)
-        self.check.judge(agrees or (equal is not None and self.until is not None) or bool(self.check.lag))
-        return self.check, not self.lost or bool(self._known_lost)
+        if self.lost and not self._known_lost:
+            return self.check, False
+        if self.hop is not None:
+            staged = Side(self.relation, lambda part: self.staged.origin(part)[:2])
+            loaded = self.hop.compare_with_files(self.ordering, staged) or bool(self.check.findings)
+        settled = agrees or (equal is not None and self.until is not None) or bool(self.check.lag)
+        self.check.judge(settled and loaded)
+        return self.check, True
+
+    def _hop(self) -> SourceHop | None:
+        if self.options.source is None:
+            return None
+        options, keys_only = self.options, self.depth == "keys"
+        return SourceHop(
+            self.work, self.check, options.source, self.keys, TO_EXPECTED, keys_only, options.tolerance, options.mask
+        )
+
+    def _count_source(self) -> bool:
+        """Count the source's rows and hold them against the current state that the files lead to."""
+        if self.hop is None:
+            return True
+        rows = self.hop.count()
+        current = int(self.work.value("SELECT count(*) FROM current"))
+        self.check.check("rows (source -> expected)", rows, current, passed=rows == current)
+        return rows == current
 
     # --- reading
 
     def _align(self) -> Aligned:
         lake, sequence = self._whole_lake(), self.staged.sequence
         record = (*self.keys, sequence) if self.mode == "H" and sequence else self.keys
+        forms = self.hop.forms(self.relation, lake) if self.hop is not None else {}
         found = align(
             self.relation,
             lake,
@@ -198,7 +277,10 @@ class _Attempt:
             columns=[c for c in self.staged.columns if c not in self._known_lost],
             sequence=sequence,
             tolerance=self.options.tolerance,
+            forms=forms,
         )
+        if self.hop is not None:
+            self.hop.align(self.relation, forms)
         if self.depth == "keys":
             return found.only([*record, *([sequence] if sequence else [])])
         for name in found.not_comparable:
@@ -219,6 +301,7 @@ class _Attempt:
             extras["h"] = lambda part: aligned.number(part, ours=True)
             for i, pair in enumerate(aligned.near):
                 extras[f"t{i}"] = pair.ours
+            extras |= self.hop.extras() if self.hop is not None else {}
         return Ordering(
             self.work,
             self.staged,
@@ -322,7 +405,7 @@ class _Attempt:
             self.check.check(what, None, None, passed=True, tolerance=pair.shown_tolerance)
         if not many:
             return comparison
-        self._describe_differences(comparison, aligned, waiting)
+        self._describe_differences(comparison, aligned, waiting, many)
         return None
 
     def _waiting(self, comparison: Comparison, aligned: Aligned) -> Waiting:
@@ -350,7 +433,7 @@ class _Attempt:
         empty = [p.name for p, n in zip(candidates, found, strict=True) if not n]
         return {name: filled for name, filled in self._filled(empty).items() if filled}
 
-    def _describe_differences(self, comparison: Comparison, aligned: Aligned, waiting: Waiting) -> None:
+    def _describe_differences(self, comparison: Comparison, aligned: Aligned, waiting: Waiting, many: int) -> None:
         lake = self._whole_lake()
         found = differences(comparison, without=waiting.table)
         ours = Side(self.relation, lambda part: self.staged.origin(part)[:2])
@@ -360,7 +443,8 @@ class _Attempt:
             partition_columns=self.side.partition_columns,
             faults=self.side.faults(),
             last_commit=self.side.commit,
-            landed=landing_times(self.staged.files, self.options.lag or ()).landed,
+            pending=not_in_table(self.side.snapshot),
+            landed=known_landings(self.staged.files, self.options.lag or ()),
             lake=lake,
             commit_column=commit,
             sequence_column=self.side.column(self.staged.sequence),
@@ -370,11 +454,7 @@ class _Attempt:
         commits = _commits(comparison, aligned, lake, commit)
         for one in found:
             told.add(one, changed.get(one.id), reasons[one.key], commits.get(one.id))
-        left = sum(self.check.counts.values()) - len(found)
-        if left > 0:
-            self.check.notes.append(
-                f"{left} more keys differ; they are counted and not listed (unexplained: too many to explain each)"
-            )
+        self.check.note_left_out(many - len(found))
 
 
 def _commits(comparison: Comparison, aligned: Aligned, lake: Relation, column: str | None) -> dict[int, str]:

@@ -14,7 +14,7 @@ from decimal import Decimal
 from typing import Any
 
 from datalake_kit.cdc.canonical import Form, common_form
-from datalake_kit.cdc.ordering import ROWS_A_PASS, sequence_text
+from datalake_kit.cdc.ordering import repeated_keys, sequence_text
 from datalake_kit.cdc.relation import Part, Relation
 from datalake_kit.cdc.settings import OPERATION_NAMES, SEQUENCE_NAMES
 from datalake_kit.cdc.workspace import Workspace, text_literal
@@ -263,17 +263,8 @@ class Comparison:
         alone = f"SELECT count(*) FILTER (NOT found), count(*) FILTER (NOT wanted) FROM {self.name}_mismatched"
         wanted_alone, found_alone = self.work.rows(alone)[0]
         if self.wanted_rows - wanted_alone != self.found_rows - found_alone:
-            self._add_repeated(self.found)
-
-    def _add_repeated(self, table: str) -> None:
-        """Add the keys of several rows, pass by pass."""
-        passes = 1 + self.found_rows // ROWS_A_PASS
-        for turn in range(passes):
-            now = f"WHERE hash({self.r}) % {passes} = {turn}" if passes > 1 else ""
-            self.work.run(
-                f"INSERT INTO {self.name}_mismatched SELECT {self.r}, true, true FROM {table} {now} "
-                f"GROUP BY {self.r} HAVING count(*) > 1"
-            )
+            repeated_keys(self.work, self.found, self.r, f"{self.name}_repeated", self.found_rows)
+            self.work.run(f"INSERT INTO {self.name}_mismatched SELECT {self.r}, true, true FROM {self.name}_repeated")
 
     def _count_kinds(self) -> None:
         self.work.run(

@@ -73,14 +73,24 @@ def plain_key(parts: Sequence[Any]) -> Any:
 
 
 def changed_columns(
-    comparison: Comparison, aligned: Aligned, ours: Side, theirs: Side, mask: Iterable[str] = (), most: int = MOST_KEYS
+    comparison: Comparison,
+    aligned: Aligned,
+    ours: Side,
+    theirs: Side,
+    mask: Iterable[str] = (),
+    *,
+    placed: str = "wanted",
+    most: int = MOST_KEYS,
 ) -> dict[int, Changed]:
-    """Name the columns in which keys with one row on each side differ, with the values of both."""
+    """Name the columns in which keys with one row on each side differ, with the values of both.
+
+    `placed` is the side, "wanted" or "found", whose rows know their places in files.
+    """
     if not aligned.pairs or not comparison.counts["changed"]:
         return {}
     work, name = comparison.work, comparison.name
     work.run(
-        f"CREATE OR REPLACE TABLE {name}_single AS SELECT w.* FROM {name}_wanted AS w "
+        f"CREATE OR REPLACE TABLE {name}_single AS SELECT w.* FROM {name}_{placed} AS w "
         f"SEMI JOIN (SELECT id FROM {comparison.differing} WHERE kind = 'changed' ORDER BY id LIMIT {most}) USING (id)"
     )
     hidden = {m.casefold() for m in mask}

@@ -136,13 +136,9 @@ class Ordering:
 
     def _touch(self) -> None:
         self.work.run(f"CREATE TABLE touched AS SELECT DISTINCT {self.k} FROM staged WHERE op <> 'L'")
-        passes = 1 + self.loaded // ROWS_A_PASS
-        for turn in range(passes):
-            now = f"AND hash({self.k}) % {passes} = {turn}" if passes > 1 else ""
-            self.work.run(
-                f"INSERT INTO touched SELECT {self.k} FROM staged ANTI JOIN touched USING ({self.k}) "
-                f"WHERE op = 'L' {now} GROUP BY {self.k} HAVING count(*) > 1"
-            )
+        loaded = f"(SELECT {self.k} FROM staged ANTI JOIN touched USING ({self.k}) WHERE op = 'L')"
+        repeated_keys(self.work, loaded, self.k, "loaded_repeatedly", self.loaded)
+        self.work.run("INSERT INTO touched SELECT * FROM loaded_repeatedly")
 
     def _order(self) -> None:
         self.work.run(_ORDERED.format(k=self.k, columns=self.columns))
@@ -183,6 +179,15 @@ class Ordering:
                 "sequence": pd.Series([row[-2] for row in found], dtype="str"),
             }
         )
+
+
+def repeated_keys(work: Workspace, source: str, keys: str, target: str, rows: int) -> None:
+    """Make a table of the keys that a table has several times, pass by pass, so that each pass fits into memory."""
+    work.run(f"CREATE TABLE {target} AS SELECT {keys} FROM {source} LIMIT 0")
+    passes = 1 + rows // ROWS_A_PASS
+    for turn in range(passes):
+        now = f"WHERE hash({keys}) % {passes} = {turn}" if passes > 1 else ""
+        work.run(f"INSERT INTO {target} SELECT {keys} FROM {source} {now} GROUP BY {keys} HAVING count(*) > 1")
 
 
 def sequence_text(part: Part, name: str) -> str:

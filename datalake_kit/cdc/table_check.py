@@ -53,6 +53,13 @@ class TableCheck:
         empty = dict.fromkeys(("key", "column", "before", "after", "file", "commit"), None)
         self.findings.append({"table": self.table, "hop": hop, "kind": kind, **empty, **values})
 
+    def note_left_out(self, count: int) -> None:
+        """Say how many keys differ beyond those that are listed."""
+        if count > 0:
+            self.notes.append(
+                f"{count} more keys differ; they are counted and not listed (unexplained: too many to explain each)"
+            )
+
     def check(self, what: str, wanted: Any, observed: Any, *, passed: bool, tolerance: Any = 0) -> None:
         """Add a check."""
         self.checks.append((self.table, what, wanted, observed, tolerance, passed))

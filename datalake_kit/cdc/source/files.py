@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -131,7 +132,9 @@ def _arrow(frame: Any) -> pa.Table:
         if twice:
             raise ParameterError(f"The frame has columns of the same name: {', '.join(twice)}. Rename one.")
         try:
-            return pa.Table.from_pandas(frame.rename(columns=str), preserve_index=False)
+            with warnings.catch_warnings():  # pyarrow takes times with a zone by a way that pandas will drop
+                warnings.filterwarnings("ignore", message=r"Series\.values returning", category=DeprecationWarning)
+                return pa.Table.from_pandas(frame.rename(columns=str), preserve_index=False)
         except (pa.ArrowInvalid, pa.ArrowTypeError) as problem:
             raise ParameterError(f"A column of the frame holds values of several types: {problem}") from None
     if hasattr(frame, "__arrow_c_stream__"):
