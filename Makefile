@@ -7,10 +7,10 @@ STAMP := $(VENV)/.installed
 DEMO ?= demo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast check format lab wheel bench clean
+.PHONY: help demo test test-fast check format lab services services-stop wheel bench clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(STAMP) ## build the demo lake, run every notebook on it, write demo/report/index.html
 	$(BIN)/datalake-kit demo $(DEMO)/lake --report $(DEMO)/report
@@ -33,6 +33,12 @@ format: $(STAMP) ## let ruff mend what it can
 
 lab: $(STAMP) ## open JupyterLab on the notebooks
 	$(BIN)/jupyter lab notebooks
+
+services: ## start a MariaDB and a PostgreSQL of one's own on free ports, print their URLs
+	$(PYTHON) tests/services.py start
+
+services-stop: ## stop them and remove their data
+	$(PYTHON) tests/services.py stop
 
 wheel: $(STAMP) ## build the wheel and the source archive into dist/
 	$(BIN)/python -m build --outdir dist

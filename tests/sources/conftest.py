@@ -72,6 +72,13 @@ class Database:
         with self.connection.connection.cursor() as cursor:
             cursor.executemany(f"INSERT INTO {table} VALUES ({marks})", rows)
 
+    def fresh(self) -> Iterator[Database]:
+        """Itself, without the table t before and after."""
+        self.run("DROP TABLE IF EXISTS t")
+        yield self
+        self.run("DROP TABLE IF EXISTS t")
+        self.close()
+
     def close(self) -> None:
         """Close it."""
         self.connection.close()
@@ -84,3 +91,33 @@ def database(server: Service) -> Iterator[Database]:
     opened = Database(server)
     yield opened
     opened.close()
+
+
+@pytest.fixture
+def fresh(server: Service) -> Iterator[Database]:
+    """Each of the servers in turn, without the table t."""
+    yield from Database(server).fresh()
+
+
+@pytest.fixture
+def on_mariadb(mariadb: Service) -> Iterator[Database]:
+    """The MariaDB, without the table t."""
+    yield from Database(mariadb).fresh()
+
+
+@pytest.fixture
+def on_postgresql(postgresql: Service) -> Iterator[Database]:
+    """The PostgreSQL, without the table t."""
+    yield from Database(postgresql).fresh()
+
+
+def fill(connection: Any, rows: list[tuple[Any, ...]], types: str) -> None:
+    """Make the table t of a DuckDB connection; faster than row by row."""
+    import pyarrow as pa
+
+    names = [part.split(" ")[0] for part in types.split(", ")]
+    held = pa.table({n: [r[i] for r in rows] for i, n in enumerate(names)})
+    connection.register("held", held)
+    casts = ", ".join(f"{n}::{t} AS {n}" for n, t in (part.split(" ", 1) for part in types.split(", ")))
+    connection.execute(f"CREATE OR REPLACE TABLE t AS SELECT {casts} FROM held")
+    connection.unregister("held")
