@@ -6,6 +6,7 @@ Exit codes: 0 fine, 1 a check of the data failed, 2 it could not be done.
 from __future__ import annotations
 
 import json
+import os
 import re
 import sys
 import time
@@ -246,20 +247,41 @@ def _typed(name: str, text: str, kind: str | None) -> Any:
 def validate(
     table: Annotated[list[str] | None, typer.Argument(help="database.table, as many as wanted; else all.")] = None,
     staging: Annotated[str, typer.Option(help="Folder of the DMS files; else the lake's _raw/staging.")] = "",
+    source: Annotated[
+        str, typer.Option(help="The source too: a database URL (or set DATALAKE_KIT_SOURCE_URL), or Parquet.")
+    ] = "",
     level: Annotated[Literal["counts", "keys", "values"], typer.Option(help="How deep to compare.")] = "counts",
+    key: Annotated[list[str] | None, typer.Option(help="Column that identifies a record; repeat for several.")] = None,
+    mode: Annotated[str, typer.Option(help="S, current snapshot, or H, historical; else the table tells.")] = "",
+    until: Annotated[str, typer.Option(help="Compare up to this sequence or UTC time.")] = "",
+    tolerance: Annotated[list[str] | None, typer.Option(help="column=number, or one number for all.")] = None,
+    mask: Annotated[list[str] | None, typer.Option(help="Column whose values are never shown.")] = None,
+    config: Annotated[str, typer.Option(help="odpf_raw_table_config: JSON, or dynamodb://NAME?region=.")] = "",
+    cadence: Annotated[str, typer.Option(help="Only tables of the configuration of this refresh cadence.")] = "",
+    tracker: Annotated[list[str] | None, typer.Option(help="odpf_file_tracker and others: JSON, dynamodb://.")] = None,
+    max_lag: Annotated[str, typer.Option(help="A change that waits longer, such as 6h, is a difference.")] = "",
+    evidence: Annotated[str, typer.Option(help="DMS's own control tables: a file or folder.")] = "",
+    history: Annotated[str, typer.Option(help="Folder whose validations/ keeps a record of each run.")] = "",
     html: Annotated[Path | None, typer.Option(help="Write the report as a page to this file.")] = None,
     markdown: Annotated[bool, typer.Option("--markdown", help="Print the whole report as Markdown.")] = False,
     lake: LakeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Hold replicated tables against the DMS files behind them. Exit code 1 when one differs."""
+    """Hold replicated tables against the DMS files behind them, and their source. Exit code 1 when one differs."""
     with _exit_codes():
         from datalake_kit import cdc
         from datalake_kit.lake import connect
         from datalake_kit.storage import write_atomically
 
+        options: dict[str, Any] = {
+            "staging": staging, "source": source or os.environ.get("DATALAKE_KIT_SOURCE_URL"), "keys": key, "mode": mode,
+            "until": until, "tolerance": _tolerances(tolerance), "mask": mask, "config": config, "cadence": cadence,
+            "trackers": tracker, "max_lag": max_lag, "evidence": evidence, "history": history,
+        }  # fmt: skip
         with connect(lake) as opened:
-            validation = cdc.validate(opened, tables=table or None, staging=staging or None, level=level)
+            validation = cdc.validate(
+                opened, tables=table or None, level=level, **{k: v for k, v in options.items() if v}
+            )
         if html is not None:
             with write_atomically(html) as temporary:
                 temporary.write_text(validation.to_html(), encoding="utf-8")
@@ -271,15 +293,50 @@ def validate(
             raise typer.Exit(1 if validation.status == "different" else 2)
 
 
+def _tolerances(given: list[str] | None) -> float | dict[str, float] | None:
+    """One number for all columns, or column=number as often as needed."""
+    try:
+        if given and len(given) == 1 and "=" not in given[0]:
+            return float(given[0])
+        return {name: float(value) for name, value in _pairs(given)} or None
+    except ValueError:
+        raise ParameterError(f"A tolerance is a number, or column=number, not {', '.join(given or [])!r}.") from None
+
+
 def _shown(validation: Any) -> str:
     """The verdict, a line a table and why: what fits a terminal. --html and --markdown have the keys."""
-    columns = ["table", "verdict", "expected", "lake", "difference", "missing", "extra", "changed", "duplicates"]
-    columns += ["unverified", "untrusted"]
+    columns = ["table", "verdict", "source", "expected", "lake", "difference", "missing", "extra", "changed"]
+    columns += ["duplicates", "unverified", "lag", "untrusted"]
     summary = validation.summary
+    columns = [c for c in columns if c not in ("source", "lag") or summary[c].notna().any()]
     why = summary.loc[summary["explanation"].fillna("") != "", ["table", "explanation"]]
     lines = [validation.status, "", summary[columns].to_string(index=False)]
     lines += ["", *(f"{table}: {text}" for table, text in why.itertuples(index=False))] if len(why) else []
     return "\n".join(lines)
+
+
+@app.command()
+def health(
+    table: Annotated[list[str], typer.Argument(help="database.table of Hudi tables, as many as wanted.")],
+    lake: LakeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Look over Hudi tables: files, commits, keys. Exit code 1 when something is wrong with one."""
+    with _exit_codes():
+        from datalake_kit import hudi
+        from datalake_kit.lake import connect
+
+        with connect(lake) as opened:
+            found = {name: hudi.health(opened, name) for name in table}
+        if as_json:
+            _print_json({name: one.to_dict() for name, one in found.items()})
+        else:
+            for name, one in found.items():
+                typer.echo(f"{name}: {one.status}")
+                for row in one.findings.to_dict("records"):
+                    typer.echo(f"  {row['severity']}  {row['name']}: {row['what']} {row['todo']}")
+        if any(one.status == "error" for one in found.values()):
+            raise typer.Exit(1)
 
 
 @app.command()

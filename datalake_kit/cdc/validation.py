@@ -13,7 +13,8 @@ import pandas as pd
 from datalake_kit.cdc.check import check_table
 from datalake_kit.cdc.compare import UNVERIFIED
 from datalake_kit.cdc.dms import by_table, list_dms_files
-from datalake_kit.cdc.dms_names import OTHER
+from datalake_kit.cdc.dms_names import CONTROL, OTHER
+from datalake_kit.cdc.dms_says import note_cut_lobs, note_evidence
 from datalake_kit.cdc.jobs import Job, Keys, attach_source, jobs_of, prepare, staging_folder
 from datalake_kit.cdc.lake_side import counts_where_possible
 from datalake_kit.cdc.odp_config import read_config
@@ -101,7 +102,8 @@ def validate(
     max_lag : timedelta or text such as "6h", optional
         A table for which a change waits longer is different.
     evidence : DataFrame, path or mapping, optional
-        DMS's own tables `awsdms_apply_exceptions` and `awsdms_validation_failures_v1`.
+        DMS's own tables `awsdms_apply_exceptions` and `awsdms_validation_failures_v1`; those that are staged are used
+        without being named.
     history : path, optional
         A folder: one row a table of this validation is added to `validations/` in it; `dk.cdc.history` reads them.
 
@@ -132,7 +134,9 @@ def validate(
     configs = None if config is None else read_config(config, cadence=cadence)
     known = None if trackers is None else read_trackers(trackers)
     folder = staging_folder(lake, staging, needed=source is None)
-    staged = None if folder is None else by_table(list_dms_files(folder, settings))
+    listed = [] if folder is None else list_dms_files(folder, settings)
+    staged = None if folder is None else by_table(listed)
+    control = [f for f in listed if f.kind == CONTROL]
     jobs = jobs_of(lake, tables, staged, configs)
     jobs = [prepare(lake, job, mode, keys, chosen=tables is not None) for job in jobs]
     with contextlib.ExitStack() as opened:
@@ -147,8 +151,10 @@ def validate(
         lags = {job.name: _lag(job, known) for job in jobs}
         options = {"level": level, "until": until, "tolerance": tolerance, "mask": mask, "settings": settings}
         results = [_check(job, counts.get(job.name), lags[job.name], options) for job in jobs]
-    for result in results:
+    for job, result in zip(jobs, results, strict=True):
         _limit_lag(result, lags[result.table], limit)
+        note_evidence(result, job, evidence, control, settings)
+        note_cut_lobs(result, job, settings)
     provenance = _provenance(lake, folder, staged, level, jobs, results, statement)
     if configs is not None and configs.note:
         provenance["configuration"] = configs.note

@@ -149,7 +149,7 @@ def test_a_wrong_option_ends_with_2(lake: Path) -> None:
 
 def test_every_command_explains_itself() -> None:
     shown = call("--help").output
-    for command in ("demo", "doctor", "tables", "sql", "validate", "extract", "run"):
+    for command in ("demo", "doctor", "tables", "sql", "validate", "health", "extract", "run"):
         assert command in shown
         assert call(command, "--help").exit_code == 0
 
