@@ -77,7 +77,7 @@ def examine(
     TableNotFoundError
         The folder is no Hudi table.
     HudiError
-        A table version, table type or base file format that this package does not read.
+        A table version or table type that this package does not read.
     """
     damage: list[Damage] = []
     timeline = load_timeline(location, damage=damage)

@@ -84,14 +84,14 @@ def is_hudi_table(folder: str | Place) -> bool:
 
 
 def read_properties(location: str | Place) -> TableProperties:
-    """Read the settings of the Hudi table in a folder; refuse by name what cannot be read exactly.
+    """Read the settings of the Hudi table in a folder; refuse by name a table whose timeline is not known to be read.
 
     Raises
     ------
     TableNotFoundError
         The folder is no Hudi table.
     HudiError
-        A table version, table type or base file format that this package does not read.
+        A table version or table type that this package does not read.
     """
     folder = place(location)
     file = folder / ".hoodie" / "hoodie.properties"
@@ -173,6 +173,17 @@ def _refuse_unknown(table: TableProperties) -> None:
             f"{where} has table version {table.version}, type {table.type}. Read of this type are the versions "
             f"{', '.join(map(str, readable))}. Upgrade the table with Hudi's own tools, or read it in Spark."
         )
+
+
+def refuse_other_files(table: TableProperties) -> None:
+    """Refuse a table whose rows cannot be read, though its timeline can: they are not in Parquet files of its folder.
+
+    Raises
+    ------
+    HudiError
+        Base files of another format (Lance aborts hudi-rs), or rows that lie outside the table's folder.
+    """
+    where = f"Hudi table {table.name} ({table.folder})"
     file_format = table.raw.get("hoodie.table.base.file.format", "PARQUET")
     if file_format.upper() != "PARQUET":
         raise HudiError(f"{where} has base files in the format {file_format}. Only PARQUET is read.")

@@ -20,6 +20,7 @@ from datalake_kit.hudi.evolution import Fit, fit
 from datalake_kit.hudi.instants import TIMEZONE_PROPERTY, WriterZone, writer_zone
 from datalake_kit.hudi.merging import merged_slices
 from datalake_kit.hudi.path_values import path_values
+from datalake_kit.hudi.properties import refuse_other_files
 from datalake_kit.hudi.slices import Fault, FileSlice, Resolution, resolve_slices
 from datalake_kit.storage import Place
 
@@ -252,6 +253,7 @@ def snapshot_of(
     view: str = "snapshot",
 ) -> Snapshot:
     """Return a snapshot of a timeline that is loaded; see `open_what_is_left`."""
+    refuse_other_files(timeline.table)
     zone = writer_zone(timezone, timeline.table.raw.get(TIMEZONE_PROPERTY, ""))
     until = _FOREVER if as_of is None else zone.instant(as_of)
     if as_of is not None:

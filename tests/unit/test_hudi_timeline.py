@@ -12,8 +12,9 @@ import pandas as pd
 import pytest
 
 import datalake_kit as dk
-from datalake_kit.errors import ParameterError
-from datalake_kit.hudi.commits import load_timeline
+from datalake_kit.errors import HudiError, ParameterError
+from datalake_kit.hudi.checkup import health_of
+from datalake_kit.hudi.commits import Commit, load_timeline
 from datalake_kit.hudi.history import timeline_frame
 from datalake_kit.hudi.rows import read_snapshot
 from datalake_kit.hudi.snapshot import open_snapshot
@@ -77,6 +78,11 @@ def test_a_damaged_past_is_unknown_not_counted() -> None:
 # --- commits that are no longer known
 
 
+def path_of(commit: Commit) -> Path:
+    """The file of a commit in a folder."""
+    return Path(str(commit.instant.file))
+
+
 def forget(table: Path, numbers: Iterable[int]) -> None:
     """Remove the instants of some commits, by their place."""
     commits = load_timeline(table).commits
@@ -96,10 +102,10 @@ def test_rows_are_unknown_when_only_the_files_tell_of_older_commits(tmp_path: Pa
     table = shutil.copytree(public_table("cow/v9_txns_nonpart_meta"), tmp_path / "table")
     known = load_timeline(table)
     for commit in known.commits[:-1]:
-        for file in commit.instant.file.parent.glob(f"{commit.requested}*"):
+        for file in path_of(commit).parent.glob(f"{commit.requested}*"):
             file.unlink()
     for instant in [i for i in known.instants if i.action not in ("commit", "replacecommit")]:
-        instant.file.unlink(missing_ok=True)
+        Path(str(instant.file)).unlink(missing_ok=True)
     assert frame_of(table, older=frozenset())["rows_after"].tolist() == [2]  # what the last commit alone would say
     assert frame_of(table)["rows_after_from"].tolist() == ["unknown"]
 
@@ -143,7 +149,7 @@ def test_times_are_utc_whatever_the_writers_zone(tmp_path: Path) -> None:
 
 def rewrite_commit(table: Path, number: int, **changes: Any) -> None:
     """Change the content of a JSON commit."""
-    file = load_timeline(table).commits[number].instant.file
+    file = path_of(load_timeline(table).commits[number])
     file.write_text(json.dumps(json.loads(file.read_text()) | changes))
 
 
@@ -153,7 +159,7 @@ def test_a_commit_that_wrote_nothing_is_told(table: Path) -> None:
 
 
 def test_write_errors_are_told(table: Path) -> None:
-    file = load_timeline(table).commits[3].instant.file
+    file = path_of(load_timeline(table).commits[3])
     content = json.loads(file.read_text())
     next(iter(content["partitionToWriteStats"].values()))[0]["totalWriteErrors"] = 7
     file.write_text(json.dumps(content))
@@ -163,7 +169,7 @@ def test_write_errors_are_told(table: Path) -> None:
 def test_a_commit_that_overtook_an_earlier_one_is_told(tmp_path: Path) -> None:
     table = shutil.copytree(odp_table("tables/v8_table_1"), tmp_path / "table")
     first, second = load_timeline(table).commits[1:3]
-    file, later = first.instant.file, f"{str(second.instant.completed)[:-1]}9"
+    file, later = path_of(first), f"{str(second.instant.completed)[:-1]}9"
     file.rename(file.with_name(file.name.replace(str(first.instant.completed), later)))
     assert frame_of(table)["anomalies"].tolist()[2].startswith(f"completed before {first.requested}")
     assert [bool(a) for a in frame_of(table)["anomalies"]] == [False, False, True, False]
@@ -174,3 +180,19 @@ def test_counting_agrees_with_reading(tmp_path: Path) -> None:
     frame = frame_of(table, count=True)
     for instant, rows in zip(frame["instant"], frame["rows_after"], strict=True):
         assert read_snapshot(open_snapshot(table, as_of=instant)).num_rows == rows
+
+
+def test_the_timeline_of_a_table_whose_files_are_not_read(tmp_path: Path) -> None:
+    table = shutil.copytree(odp_table("tables/v6_table_1"), tmp_path / "table")
+    properties = table / ".hoodie" / "hoodie.properties"
+    properties.write_text(properties.read_text() + "hoodie.table.base.file.format=LANCE\n")
+    for commit in (table / ".hoodie").glob("*.commit"):
+        commit.write_text(commit.read_text().replace(".parquet", ".lance"))
+    for base in table.rglob("*.parquet"):
+        base.rename(base.with_suffix(".lance"))
+    assert frame_of(table)["rows_after"].tolist() == [2000, 2090, 2160, 2200]
+    with pytest.raises(HudiError, match="format LANCE"):
+        open_snapshot(table)
+    found = health_of(table)
+    assert found.findings["name"].tolist() == ["unreadable-table"]
+    assert "LANCE" in found.findings["what"].iloc[0]
