@@ -6,6 +6,7 @@ text, as it stands. Rows end with a line end outside quotes.
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from datalake_kit.cdc.settings import OPERATION, OPERATION_WORDS, DmsSettings, operation_column, sequence_column
-from datalake_kit.errors import ColumnNotFoundError, DataError, UnreadableFileError
+from datalake_kit.errors import DataError, UnreadableFileError
 
 SAMPLE = 200  # records by which the columns are told
 _TIMESTAMP = re.compile(r"\d{4}-\d{2}-\d{2}[ T]\d{2}:\d{2}:\d{2}(\.\d+)?")
@@ -94,7 +95,7 @@ def layout(
     where: str,
     settings: DmsSettings,
     *,
-    known: Sequence[str] | None,
+    known: Sequence[Sequence[str]] = (),
     changes: bool,
     sibling: Sequence[str] = (),
 ) -> Layout:
@@ -106,8 +107,9 @@ def layout(
         The first records, a header too if there is one.
     where : str
         The file, for messages.
-    known : sequence of str, optional
-        The table's columns in the order of the file, with or without the operation and the timestamp.
+    known : sequence of sequences of str
+        The table's columns in the order of the file, with or without the operation and the timestamp; several lists
+        where they changed: the one that fits counts.
     changes : bool
         The file holds changes.
     sibling : sequence of str
@@ -124,16 +126,17 @@ def layout(
     if is_header(first, settings, known, sibling):
         _check_names(first, where)
         return Layout(tuple(first), header=True)
-    if known is None:
+    if not known:
         raise DataError(
             f"{where} begins with no column names, as DMS writes CSV unless told otherwise, so its {len(first)} "
             'columns have no names. Give DmsSettings(columns={"schema.table": [...]}), in the order of the file.'
         )
-    return Layout(_with_added([[f.text for f in r] for r in sample], where, settings, tuple(known), changes))
+    rows = [[f.text for f in r] for r in sample]
+    return Layout(_fitting(rows, where, settings, [tuple(k) for k in known], changes))
 
 
 def is_header(
-    first: Sequence[str], settings: DmsSettings, known: Sequence[str] | None = None, sibling: Sequence[str] = ()
+    first: Sequence[str], settings: DmsSettings, known: Sequence[Sequence[str]] = (), sibling: Sequence[str] = ()
 ) -> bool:
     """Whether the first record of a file holds column names, as `settings` says or as the names themselves tell."""
     if settings.header is not None:
@@ -144,7 +147,7 @@ def is_header(
         return True
     if operation_column(first[1:]) or sequence_column(first):
         return True
-    if known and {k.casefold() for k in known} - told <= found:
+    if any({k.casefold() for k in names} - told <= found for names in known):
         return True
     return bool(sibling) and found <= {s.casefold() for s in sibling}
 
@@ -170,8 +173,8 @@ def _field(delimiter: str) -> re.Pattern[str]:
     return re.compile(rf'(?:"((?:[^"]|"")*)"(?={end}|\Z)|({plain}))({end}|\Z)', re.DOTALL)
 
 
-def _empty(known: Sequence[str] | None, settings: DmsSettings, changes: bool) -> tuple[str, ...]:
-    names = tuple(known or ())
+def _empty(known: Sequence[Sequence[str]], settings: DmsSettings, changes: bool) -> tuple[str, ...]:
+    names = tuple(known[-1]) if known else ()
     needed = changes and not settings.inserts_only and operation_column(names) is None
     return (settings.operation or OPERATION, *names) if needed else names
 
@@ -182,6 +185,29 @@ def _check_names(names: Sequence[str], where: str) -> None:
         raise DataError(f"The first line of {where} names no columns: {twice[0]!r} stands there twice or is empty.")
 
 
+def _fitting(
+    rows: Sequence[Sequence[str]], where: str, settings: DmsSettings, known: Sequence[tuple[str, ...]], changes: bool
+) -> tuple[str, ...]:
+    """Return the one list of names that fits the rows, with what DMS adds."""
+    if len(known) == 1:
+        return _with_added(rows, where, settings, known[0], changes)
+    found = []
+    for names in known:
+        with contextlib.suppress(_DoesNotFitError):
+            found.append(_with_added(rows, where, settings, names, changes))
+    if len(found) != 1:
+        counts = ", ".join(str(len(k)) for k in known)
+        raise DataError(
+            f"{where} has {len(rows[0])} fields in its first row, and of the lists of columns in DmsSettings.columns "
+            f"(of {counts} names) {len(found) or 'none'} fit. Give one list for each number of fields."
+        )
+    return found[0]
+
+
+class _DoesNotFitError(DataError):
+    """The names of columns are more or fewer than the fields of a row."""
+
+
 def _with_added(
     rows: Sequence[Sequence[str]], where: str, settings: DmsSettings, known: tuple[str, ...], changes: bool
 ) -> tuple[str, ...]:
@@ -189,30 +215,26 @@ def _with_added(
     _check_names(known, f"DmsSettings.columns for {where}")
     count = len(rows[0])
     starts = all(r and r[0].upper() in OPERATION_WORDS for r in rows)
-    without = _lacks(known, settings.operation)
+    own = (settings.operation or OPERATION).casefold()
     names = known
-    if without and starts and count > len(known):
-        names = (settings.operation or OPERATION, *names)
-    elif without and starts and changes and not settings.inserts_only:
-        raise DataError(
-            f"{where} has {count} fields a row, the first of them the operation, and DmsSettings.columns gives "
-            f"{len(known)} names for the other {count - 1}: {', '.join(known)}."
-        )
+    if own not in {k.casefold() for k in known}:
+        if starts and count > len(known):
+            names = (settings.operation or OPERATION, *known)
+        elif starts and changes and not settings.inserts_only and operation_column(known) is None:
+            raise _DoesNotFitError(
+                f"{where} has {count} fields a row, the first of them the operation, and DmsSettings.columns gives "
+                f"{len(known)} names for the other {count - 1}: {', '.join(known)}."
+            )
+    elif known[0].casefold() == own and count < len(known) and not starts:
+        names = known[1:]  # a full load, as DMS writes it unless told otherwise
     if count == len(names) + 1 and settings.timestamp and settings.timestamp not in names:
-        names = _with_timestamp(rows, where, settings.timestamp, names, after=len(names) - len(known))
+        names = _with_timestamp(rows, where, settings.timestamp, names, after=int(names[0].casefold() == own))
     if count != len(names):
-        raise DataError(
+        raise _DoesNotFitError(
             f"{where} has {count} fields in its first row, and its columns are {len(names)}: {', '.join(names)}. Give "
             "DmsSettings(columns=...) as the file has them; a timestamp column is named by DmsSettings(timestamp=...)."
         )
     return names
-
-
-def _lacks(known: Sequence[str], operation: str | None) -> bool:
-    try:
-        return operation_column(known, DmsSettings(operation=operation)) is None
-    except ColumnNotFoundError:
-        return True
 
 
 def _with_timestamp(

@@ -20,7 +20,8 @@ OPERATION_WORDS = {
     "I": "I", "U": "U", "D": "D", "INSERT": "I", "UPDATE": "U", "DELETE": "D", "L": "I", "LOAD": "I",
 }  # fmt: skip
 
-Columns = Mapping[str, Sequence[str]] | Callable[[str, str], Sequence[str] | None]
+Names = Sequence[str] | Sequence[Sequence[str]]
+Columns = Mapping[str, Names] | Callable[[str, str], Names | None]
 
 
 def _unescaped(text: str) -> str:
@@ -52,7 +53,8 @@ class DmsSettings:
     columns : mapping or callable, optional
         Column names for CSV without a header: `{"schema.table": ["ID", ...]}` (or by table alone), or a function of
         schema and table that returns them, or None where it does not know. The order is that of the file; `Op` and the
-        timestamp column are added where the file has them.
+        timestamp column are added where the file has them. Of a table that got or lost columns, a list of such lists:
+        the one with as many names as a file has fields counts.
     header : bool, optional
         Whether CSV files begin with column names [AddColumnName]; found out where the first line tells.
     csv_delimiter, csv_row_delimiter, csv_null_value : str
@@ -118,10 +120,14 @@ class DmsSettings:
                 raise ParameterError(f"DmsSettings has no {name!r}. {did_you_mean(name, known)}")
         return cls(**{**taken, **more})
 
-    def columns_of(self, schema: str, table: str) -> tuple[str, ...] | None:
-        """Return the column names that `columns` gives for a table, None where it gives none."""
+    def columns_of(self, schema: str, table: str) -> list[tuple[str, ...]]:
+        """Return the lists of column names that `columns` gives for a table; none where it gives none.
+
+        >>> DmsSettings(columns={"orders": ["ID", "AMOUNT"]}).columns_of("sales", "orders")
+        [('ID', 'AMOUNT')]
+        """
         if self.columns is None:
-            return None
+            return []
         if callable(self.columns):
             found = self.columns(schema, table)
         else:
@@ -129,7 +135,8 @@ class DmsSettings:
             found = folded.get(f"{schema}.{table}".casefold(), folded.get(table.casefold()))
         if isinstance(found, str):
             raise ParameterError(f"columns gives a list of names for {schema}.{table}, not the text {found!r}.")
-        return tuple(found) if found else None
+        lists = [found] if found and isinstance(found[0], str) else found or []
+        return [tuple(str(name) for name in names) for names in lists]
 
 
 DEFAULT = DmsSettings()

@@ -15,7 +15,7 @@ from datalake_kit.cdc.csv_rows import Field, Layout, is_header, layout
 from datalake_kit.cdc.dms_names import CHANGE, file_format, in_transaction_order
 from datalake_kit.cdc.settings import DEFAULT, OPERATION_WORDS, DmsSettings
 from datalake_kit.cdc.transactions import SchemaTable, split_tables
-from datalake_kit.errors import DataError, UnreadableFileError
+from datalake_kit.errors import DataError, ParameterError, UnreadableFileError
 from datalake_kit.storage import Place, check_parquet, local_copy
 
 if TYPE_CHECKING:
@@ -66,6 +66,7 @@ class Spool:
         self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
     ) -> None:
         shutil.rmtree(self.folder, ignore_errors=True)
+        self.folder = Path()
         self._made.clear()
         self._split.clear()
 
@@ -89,7 +90,7 @@ class Spool:
         for file in new:
             if file in texts:
                 told = texts[file]
-                columns = told.layout or layout(told.sample, told.where, settings, known=None, changes=False)
+                columns = told.layout or layout(told.sample, told.where, settings, changes=False)
                 self._made[_key(file)] = convert(told.path, columns, self._new("parquet"), settings, told.where)
             else:
                 self._made[_key(file)] = self._as_parquet(file.path)
@@ -142,6 +143,8 @@ class Spool:
         return local
 
     def _new(self, suffix: str) -> Path:
+        if self.folder == Path():
+            raise ParameterError("The folder is not there before or after its block. Write `with Spool() as spool:`.")
         self._count += 1
         return self.folder / (f"{self._count:06d}.{suffix}" if suffix else f"{self._count:06d}")
 
@@ -174,6 +177,6 @@ def _layout(file: DmsFile, rows: list[list[Field]], settings: DmsSettings, sibli
     if in_transaction_order(file.name, settings.cdc_path):
         settings, sibling = replace(settings, header=False), ()
     known = settings.columns_of(file.schema, file.table)
-    if known is None and rows and not is_header([f.text for f in rows[0]], settings, None, sibling):
+    if not known and rows and not is_header([f.text for f in rows[0]], settings, (), sibling):
         return None
     return layout(rows, _where(file, settings), settings, known=known, changes=file.kind == CHANGE, sibling=sibling)

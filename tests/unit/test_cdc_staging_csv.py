@@ -63,6 +63,33 @@ def test_the_operation_may_be_among_the_named_columns(known: list[str], tmp_path
     assert _one(tmp_path, FIRST, b"U,1,x\n", DmsSettings(columns={"T": known}), spool) == (known, [("U", "1", "x")])
 
 
+def test_a_word_for_the_operation_may_stand_beside_it(tmp_path: Path, spool: Spool) -> None:
+    """The framework's own column CDC_OPERATION is one of the table's; Op comes before it in change files alone."""
+    how = DmsSettings(columns={"t": ["ID", "CDC_OPERATION"]})
+    assert _one(tmp_path, LOAD, b"1,\n", how, spool)[0] == ["ID", "CDC_OPERATION"]
+    assert _one(tmp_path, FIRST, b"U,1,UPDATE\n", how, spool) == (["Op", "ID", "CDC_OPERATION"], [("U", "1", "UPDATE")])
+
+
+def test_a_full_load_lacks_the_operation_among_the_named_columns(tmp_path: Path, spool: Spool) -> None:
+    how = DmsSettings(columns={"t": ["Op", "ID", "NAME"]}, timestamp="TS")
+    assert _one(tmp_path, LOAD, b"1,x\n", how, spool)[0] == ["ID", "NAME"]
+    assert _one(tmp_path, "LOAD00000002.csv", b"I,1,x\n", how, spool)[0] == ["Op", "ID", "NAME"]
+    timed = b"U,2026-03-01 10:00:00.000000,1,x\n"
+    assert _one(tmp_path, FIRST, timed, how, spool)[0] == ["Op", "TS", "ID", "NAME"]
+
+
+def test_columns_that_came_later_have_a_list_of_their_own(tmp_path: Path, spool: Spool) -> None:
+    how = DmsSettings(columns={"t": [["ID", "NAME"], ["ID", "NAME", "NEW"]]})
+    assert _one(tmp_path, LOAD, b"1,x\n", how, spool)[0] == ["ID", "NAME"]
+    assert _one(tmp_path, FIRST, b"I,1,x\n", how, spool)[0] == ["Op", "ID", "NAME"]
+    second = "20260302-100000000.csv"
+    assert _one(tmp_path, second, b"I,1,x,y\n", how, spool)[0] == ["Op", "ID", "NAME", "NEW"]
+    with pytest.raises(DataError, match=r"of 2, 3 names\) none fit"):
+        _one(tmp_path, "LOAD00000002.csv", b"1\n", how, spool)
+    with pytest.raises(DataError, match=r"of 1, 2 names\) 2 fit"):
+        _one(tmp_path, FIRST, b"I,1\n", DmsSettings(columns={"t": [["ID"], ["I", "ID"]]}, inserts_only=True), spool)
+
+
 def test_columns_may_come_from_a_function(tmp_path: Path, spool: Spool) -> None:
     asked = []
 
@@ -190,6 +217,11 @@ def test_a_file_without_rows(content: bytes, tmp_path: Path, spool: Spool) -> No
     names, rows = _one(tmp_path, FIRST, content, NAMED, spool)
     assert (names, rows) == (["Op", "ID", "NAME"], [])
     assert files(tmp_path, NAMED)["rows"].tolist() == [0]
+
+
+def test_a_spool_that_is_not_open_gives_nothing(tmp_path: Path) -> None:
+    with pytest.raises(ParameterError, match="with Spool"):
+        Spool().parquet(_staged(tmp_path, LOAD00000001_csv=b"1,x\n"), NAMED)
 
 
 def test_first_and_last_sequence_of_csv(tmp_path: Path) -> None:
