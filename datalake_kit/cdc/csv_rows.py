@@ -220,7 +220,7 @@ def _with_added(
     if own not in {k.casefold() for k in known}:
         if starts and count > len(known):
             names = (settings.operation or OPERATION, *known)
-        elif starts and changes and not settings.inserts_only and operation_column(known) is None:
+        elif starts and changes and not settings.inserts_only and operation_column(known[:1]) is None:
             raise _DoesNotFitError(
                 f"{where} has {count} fields a row, the first of them the operation, and DmsSettings.columns gives "
                 f"{len(known)} names for the other {count - 1}: {', '.join(known)}."

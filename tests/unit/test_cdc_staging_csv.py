@@ -68,6 +68,9 @@ def test_a_word_for_the_operation_may_stand_beside_it(tmp_path: Path, spool: Spo
     how = DmsSettings(columns={"t": ["ID", "CDC_OPERATION"]})
     assert _one(tmp_path, LOAD, b"1,\n", how, spool)[0] == ["ID", "CDC_OPERATION"]
     assert _one(tmp_path, FIRST, b"U,1,UPDATE\n", how, spool) == (["Op", "ID", "CDC_OPERATION"], [("U", "1", "UPDATE")])
+    more = DmsSettings(columns={"t": ["ID", "CDC_OPERATION", "NEW"]})
+    with pytest.raises(DataError, match="gives 3 names for the other 2"):  # I is no ID
+        _one(tmp_path, "20260302-100000000.csv", b"I,1,INSERT\n", more, spool)
 
 
 def test_a_full_load_lacks_the_operation_among_the_named_columns(tmp_path: Path, spool: Spool) -> None:
@@ -86,8 +89,9 @@ def test_columns_that_came_later_have_a_list_of_their_own(tmp_path: Path, spool:
     assert _one(tmp_path, second, b"I,1,x,y\n", how, spool)[0] == ["Op", "ID", "NAME", "NEW"]
     with pytest.raises(DataError, match=r"of 2, 3 names\) none fit"):
         _one(tmp_path, "LOAD00000002.csv", b"1\n", how, spool)
+    third = DmsSettings(columns={"t": [["ID"], ["I", "ID"]]}, inserts_only=True)
     with pytest.raises(DataError, match=r"of 1, 2 names\) 2 fit"):
-        _one(tmp_path, FIRST, b"I,1\n", DmsSettings(columns={"t": [["ID"], ["I", "ID"]]}, inserts_only=True), spool)
+        _one(tmp_path, "20260303-100000000.csv", b"I,1\n", third, spool)
 
 
 def test_columns_may_come_from_a_function(tmp_path: Path, spool: Spool) -> None:
