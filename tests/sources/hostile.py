@@ -9,6 +9,8 @@ import uuid
 from dataclasses import dataclass
 from typing import Any
 
+import duckdb
+
 from datalake_kit.cdc.digest import row_digest
 from datalake_kit.cdc.digest.dialect import DigestDialect, Field
 from datalake_kit.cdc.digest.families import BIN, CHAR, DATE, FLOAT, INT, TEXT, UUID, Family
@@ -163,6 +165,18 @@ def bound(engine: str, value: Any, type_: str) -> Any:
     if value is not None and "TIME ZONE" in type_:
         return value.replace(tzinfo=dt.UTC)
     return value
+
+
+def in_duckdb() -> duckdb.DuckDBPyConnection:
+    """A connection with the rows as the table hostile."""
+    types = ("BIGINT", *(c.types["duckdb"] for c in COLUMNS))
+    connection = duckdb.connect()
+    connection.execute(create("duckdb"))
+    connection.executemany(
+        f"INSERT INTO hostile VALUES ({', '.join('?' * len(types))})",
+        [tuple(bound("duckdb", v, t) for v, t in zip(row, types, strict=True)) for row in rows()],
+    )
+    return connection
 
 
 # --- Trino has no driver here: its rows are one statement

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import duckdb
 import pytest
 
 from datalake_kit.cdc.digest import DuckDBDigest, MySQLDigest, PostgreSQLDigest
@@ -15,18 +14,6 @@ from tests.sources import hostile
 from tests.sources.conftest import Database
 
 pytestmark = pytest.mark.external
-TYPES = ("BIGINT", *(c.types["duckdb"] for c in hostile.COLUMNS))
-
-
-def lake() -> duckdb.DuckDBPyConnection:
-    connection = duckdb.connect()
-    connection.execute(hostile.create("duckdb"))
-    marks = ", ".join(["?"] * (1 + len(hostile.COLUMNS)))
-    connection.executemany(
-        f"INSERT INTO hostile VALUES ({marks})",
-        [tuple(hostile.bound("duckdb", v, t) for v, t in zip(row, TYPES, strict=True)) for row in hostile.rows()],
-    )
-    return connection
 
 
 @pytest.fixture
@@ -64,7 +51,7 @@ def first_difference(dialect: DigestDialect, run: Any) -> list[tuple[Any, ...]]:
 
 
 def test_duckdb_writes_what_python_writes() -> None:
-    connection = lake()
+    connection = hostile.in_duckdb()
     run = lambda statement: connection.execute(statement).fetchall()  # noqa: E731
     assert first_difference(DuckDBDigest(), run) == []
     assert asked(DuckDBDigest(), run) == hostile.digests()
@@ -80,14 +67,14 @@ def test_a_server_writes_what_python_writes(filled: Database) -> None:
 
 def test_a_server_and_a_lake_with_the_same_values_are_equal(filled: Database) -> None:
     with open_source(filled.service.url, "hostile") as source:
-        found = source.differences(lake(), "hostile", None, ["id"])
+        found = source.differences(hostile.in_duckdb(), "hostile", None, ["id"])
     assert found.not_compared == {}
     assert found.keys.source_rows == hostile.ROWS
     assert found.equal, (found.keys, found.columns)
 
 
 def test_each_column_set_to_null_is_found_where_it_was_not(filled: Database) -> None:
-    connection = lake()
+    connection = hostile.in_duckdb()
     with open_source(filled.service.url, "hostile") as source:
         for position, column in enumerate(hostile.COLUMNS, start=1):
             changed = f"(SELECT * REPLACE (NULL::{column.types['duckdb']} AS {column.name}) FROM hostile)"

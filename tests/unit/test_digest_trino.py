@@ -40,8 +40,25 @@ def test_recorded_answers_of_trino() -> None:
     check(recorded["answers"])
 
 
+def check_comparison(lake: record_digest.Dialogue) -> None:
+    found = record_digest.compare(lake)
+    assert found.not_compared == {}
+    assert (found.keys.missing, found.keys.extra, found.keys.changed) == ([1000], [17], [30])
+    assert found.keys.exact
+    assert [(c.column, c.before, c.after) for c in found.columns] == [("words", "other", hostile.rows()[30][10])]
+    assert 0 < found.bytes_moved < found.traffic.bytes_moved
+
+
+def test_a_lake_on_athena_as_a_side_answers_as_trino_did() -> None:
+    recorded = json.loads(record_digest.RECORDED.read_text(encoding="utf-8"))
+    check_comparison(record_digest.Dialogue(recorded["dialogue"]))
+
+
 @pytest.mark.external
 def test_a_real_trino() -> None:
     if "DATALAKE_KIT_TEST_TRINO" not in os.environ:
         pytest.skip("no Trino: set DATALAKE_KIT_TEST_TRINO to a command that runs statements")
     check(record_digest.ask())
+    live = record_digest.Dialogue()
+    check_comparison(live)
+    live.close()

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from datalake_kit.cdc.digest.dialect import DigestDialect, cut
 from datalake_kit.cdc.digest.families import Family, SqlType
 
+MOST_ARGUMENTS = 100
 _KINDS = {
     "tinyint": "int", "smallint": "int", "integer": "int", "int": "int", "bigint": "int", "boolean": "bool",
     "real": "float", "float": "float", "double": "float", "varchar": "text", "string": "text", "date": "date",
@@ -98,7 +99,10 @@ class TrinoDigest(DigestDialect):
         return f"from_utf8(X'{text.encode().hex()}')"
 
     def concat(self, parts: Sequence[str]) -> str:
-        """Join texts; NULL if any is. A long row of || goes too deep for the planner."""
+        """Join texts; NULL if any is. A long row of || goes too deep for the planner, and concat takes 127 at most."""
+        if len(parts) > MOST_ARGUMENTS:
+            groups = [parts[i : i + MOST_ARGUMENTS] for i in range(0, len(parts), MOST_ARGUMENTS)]
+            return self.concat([self.concat(g) for g in groups])
         return f"concat({', '.join(parts)})" if len(parts) > 1 else parts[0]
 
 
