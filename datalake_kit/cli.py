@@ -274,7 +274,8 @@ def validate(
         from datalake_kit.storage import write_atomically
 
         options: dict[str, Any] = {
-            "staging": staging, "source": source or os.environ.get("DATALAKE_KIT_SOURCE_URL"), "keys": key, "mode": mode,
+            "staging": staging, "source": source or os.environ.get("DATALAKE_KIT_SOURCE_URL"),
+            "keys": key, "mode": mode,
             "until": until, "tolerance": _tolerances(tolerance), "mask": mask, "config": config, "cadence": cadence,
             "trackers": tracker, "max_lag": max_lag, "evidence": evidence, "history": history,
         }  # fmt: skip
