@@ -81,8 +81,6 @@ def test_each_commit_of_each_table(lake: dk.Lake, table: str, since: str, until:
     if commit["operation"] == "DELETE":
         before = next(c["rows_as_of"] for c in commits if c["instant"] == since)
         assert counts["delete"] == before - commit["rows_as_of"]
-            c["rows_as_of"] for c in commits if c["instant"] == since
-        )
 
 
 @settings(max_examples=15, deadline=None)
@@ -101,6 +99,7 @@ ROW = st.tuples(st.sampled_from([1, 2, 3, None]), st.sampled_from(["x", "y", Non
 STATES = st.lists(st.dictionaries(st.sampled_from(["p=1", "p=2"]), st.lists(ROW, max_size=4)), min_size=2, max_size=3)
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(states=STATES, meta=st.booleans())
 def test_any_states(tmp_path_factory: pytest.TempPathFactory, states: list[dict[str, list[Any]]], meta: bool) -> None:
