@@ -26,6 +26,7 @@ class Known:
     partition_columns: Sequence[str] = ()
     faults: Sequence[Fault] = ()
     last_commit: str = ""
+    pending: Sequence[Fault] = ()
     landed: Sequence[Any] = ()
     processed: Sequence[bool | None] = ()
     lake: Relation | None = None
@@ -61,6 +62,7 @@ def case_of(
         processed=known.processed,
         commits=gathered.commits(),
         last_commit=known.last_commit,
+        pending=known.pending,
         null_ordering=gathered.null_ordering(),
     )
 
@@ -113,7 +115,7 @@ class _Gathering:
                 version = Version(file, (first, file, position), operation, number, partition, first)
                 versions.setdefault(key, []).append(version)
                 if stands:
-                    sound[key] = Counter([number])
+                    sound[key] = Counter({number: 1})
         return versions, sound
 
     def _places(self) -> str:

@@ -12,6 +12,8 @@ from datalake_kit.cdc.dms import DmsFile
 from datalake_kit.cdc.ordering import Ordering
 from datalake_kit.errors import ParameterError, did_you_mean
 
+_SOON = timedelta(minutes=15)
+
 
 @dataclass(frozen=True)
 class Waiting:
@@ -55,6 +57,22 @@ def landing_times(files: Sequence[DmsFile], lag: Mapping[str, datetime | None] |
         name = sorted(left)[0]
         raise ParameterError(f"lag names {name!r}, which is not staged. {did_you_mean(name, [f.name for f in files])}")
     return WaitingFiles(tuple(numbers), tuple(landed))
+
+
+def known_landings(
+    files: Sequence[DmsFile], lag: Mapping[str, datetime | None] | Collection[str]
+) -> list[datetime | None]:
+    """When each staged file landed, as far as its own time is that; a copied folder has times of its own."""
+    told = landing_times(files, lag)
+    return [
+        told.landed[n] if n in told.numbers else f.landed if f.landed is not None and _is_own(f) else None
+        for n, f in enumerate(files)
+    ]
+
+
+def _is_own(file: DmsFile) -> bool:
+    """Whether a file was written when it landed: the time in the name of a change file is that."""
+    return file.time is None or file.landed is None or abs(_aware(file.landed) - _aware(file.time)) < _SOON
 
 
 def ahead_of_cut(ordering: Ordering, comparison: Comparison) -> Waiting:

@@ -43,7 +43,7 @@ LAYERS: list[tuple[str, ...]] = [
     ("plots", "runs"),
     ("demo", "doctor", "cli"),
 ]
-EXPLAIN_FILES = ("bench", "case", "lake_files", "order", "ways", "withheld", "words")
+EXPLAIN_FILES = ("bench", "case", "lake_files", "order", "parts", "ways", "withheld", "words")
 # Frames in, frames out: nothing of the lake, its engines or AWS.
 PURE = (
     "cdc.compare", "cdc.explain", *(f"cdc.explain.{name}" for name in EXPLAIN_FILES), "cdc.pipeline", "cdc.replay",

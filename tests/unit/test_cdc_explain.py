@@ -19,6 +19,7 @@ from datalake_kit.cdc.explain.case import (
     MOVED,
     NOT_COMMITTED,
     OVERWRITTEN,
+    PART_WITHHELD,
     STOPPED,
     STRANGER,
     UNEXPLAINED,
@@ -216,6 +217,35 @@ def test_a_change_file_that_counts_as_a_full_load(copies: bool) -> None:
     assert {r.file for r in reasons.values()} == {"s/t/20260301-100200000.parquet"}
     _, reasons = differ(world, lake)  # in folders by date it does not count as one
     assert OVERWRITTEN not in {r.cause for r in reasons.values()}
+
+
+PARTS = (
+    [*LOAD, ("L", 5, 1, 5, ""), ("L", 6, 1, 6, "")],
+    [("D", 1, 1, 2, "101"), ("U", 5, 1, 7, "102"), ("D", 6, 1, 8, "103")],
+    [("I", 9, 1, 9, "104")],
+)
+
+
+def test_deletes_that_were_lost_though_the_rest_of_the_file_went_in() -> None:
+    world = _world(*PARTS)
+    lake = [*leave(world), (1, 1, 0, ""), (6, 1, 6, "")]
+    _, reasons = differ(world, lake)
+    assert {k: (r.cause, r.file) for k, r in reasons.items()} == {k: (PART_WITHHELD, file(1).name) for k in (1, 6)}
+    assert reasons[1].text == f"the deletes of {file(1).name} were never processed"
+    begun = Fault("", "20260301100130000", "", 0, "The commit 20260301100130000 was rolled back")
+    commits = ["20260301100000000", "20260301100100000", "20260301100200000"]
+    _, reasons = differ(world, lake, pending=[begun], commits=commits)
+    assert (reasons[1].cause, reasons[1].commit) == (NOT_COMMITTED, begun.commit)
+    assert reasons[1].text.endswith("were never processed: the commit 20260301100130000 was rolled back")
+    _, reasons = differ(world, lake[:-1])  # one of the deletes went in
+    assert {r.text for r in reasons.values()} == {UNEXPLAINED}
+
+
+def test_inserts_and_updates_that_were_lost_though_the_deletes_of_the_file_went_in() -> None:
+    world = _world(*PARTS)
+    lake = [row if row[0] != 5 else (5, 1, 5, "") for row in leave(world)]
+    _, reasons = differ(world, lake)
+    assert reasons[5].text == f"the inserts and updates of {file(1).name} were never processed"
 
 
 # --- ways of pipelines

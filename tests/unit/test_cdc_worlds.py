@@ -15,7 +15,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from datalake_kit.cdc.explain import Explanation, explain
-from datalake_kit.cdc.explain.case import COPIES, LATE, MOVED, NULL_PARTITION, STOPPED, WITHHELD
+from datalake_kit.cdc.explain.case import COPIES, LATE, MOVED, NULL_PARTITION, PART_WITHHELD, STOPPED, WITHHELD
 from tests.pipelines import case_of, kinds, leave, rows_by_key
 from tests.worlds import World, expected_rows, worlds
 
@@ -32,8 +32,9 @@ def reasons_of(world: World, lake: list[Any], **fields: Any) -> dict[Any, Explan
 
 
 def named_in(world: World, reason: Explanation) -> frozenset[int]:
-    """The files of which an explanation says that they were never processed."""
-    names = {n for part in re.findall(r"([^;]+?) (?:was|were) never processed", reason.text) for n in part.split(", ")}
+    """The files of which an explanation says that they, or a part of them, were never processed."""
+    told = re.sub(r"the (deletes|inserts and updates) of ", "", reason.text)
+    names = {n for part in re.findall(r"([^;]+?) (?:was|were) never processed", told) for n in part.split(", ")}
     return frozenset(n for n, f in enumerate(world.dms_files()) if f.name in {x.strip() for x in names})
 
 
@@ -67,9 +68,23 @@ def check_soundness(world: World, lake: list[Any], reasons: dict[Any, Explanatio
         assert _plays(world, key, theirs, absent[key], orders), (key, reason)
         if absent[key] and "; " not in reason.text:  # restored, the files make the key what it should be
             assert _plays(world, key, ours, frozenset(), orders), (key, reason)
-    lost = frozenset().union(*absent.values())
-    for other in {row[1] for n in lost for row in world.files[n]} - reasons.keys():
-        assert _plays(world, other, theirs, lost, [runs] if runs else groupings(world)), (other, reasons)
+    lost: frozenset[int] = frozenset().union(
+        *(files for k, files in absent.items() if reasons[k].cause != PART_WITHHELD)
+    )
+    touched = {(row[1], lost) for n in lost for row in world.files[n]}
+    touched |= {(key, lost | {n}) for key, n in _of_parts(world, reasons)}
+    for other, gone in touched:
+        if other not in reasons:
+            assert _plays(world, other, theirs, gone, [runs] if runs else groupings(world)), (other, reasons)
+
+
+def _of_parts(world: World, reasons: dict[Any, Explanation]) -> Iterator[tuple[Any, int]]:
+    """The keys that those parts of files touch last of which it is said that they were never processed."""
+    for reason in reasons.values():
+        if reason.cause == PART_WITHHELD:
+            for n in named_in(world, reason):
+                last = {row[1]: row[0] for row in sorted(world.files[n], key=lambda r: r[4])}
+                yield from ((k, n) for k, op in last.items() if (op == "D") == ("the deletes of" in reason.text))
 
 
 def _plays(world: World, key: Any, rows: dict[Any, list[Any]], absent: frozenset[int], orders: list[Any]) -> bool:

@@ -14,6 +14,7 @@ from datalake_kit.cdc.explain.bench import Bench, EffortSpentError
 from datalake_kit.cdc.explain.case import STRANGER, UNEXPLAINED, Case, Explanation, Fault
 from datalake_kit.cdc.explain.lake_files import explain_by_faults, explain_by_pending
 from datalake_kit.cdc.explain.order import explain_by_late_files, explain_by_overwriting
+from datalake_kit.cdc.explain.parts import explain_by_parts
 from datalake_kit.cdc.explain.ways import (
     explain_by_partitions_and_copies,
     explain_by_runs,
@@ -58,6 +59,7 @@ def _explain(bench: Bench) -> None:
     explain_by_faults(bench)
     explain_by_overwriting(bench)
     withheld = _explain_by_order_or_absence(bench)
+    explain_by_parts(bench, withheld.files)
     explain_by_pending(bench, withheld.files)
     if withheld.files:
         explain_by_faults(bench, withheld.files)

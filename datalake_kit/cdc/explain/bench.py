@@ -66,6 +66,7 @@ class Bench:
         self.late = False
         self._spent = 0
         self._shapes: dict[Any, Shape] = {}
+        self._by_key: dict[Any, Shape] = {}
         self._damaged = set(case.damaged)
         self.shapes = {key: self.shape(key) for key in case.damaged}
         self.open: Counter[Shape] = Counter(self.shapes.values())
@@ -81,23 +82,32 @@ class Bench:
 
     def shape(self, key: Any) -> Shape:
         """The shape of a key."""
+        known = self._by_key.get(key)
+        if known is not None:
+            return known
         versions = self.case.versions.get(key, ())
         there = self.case.lake.get(key, _NO_ROWS)
         signature = _signature(versions, there, self.case.historical)
         shape = self._shapes.get(signature)
         if shape is None:
             shape = self._shapes[signature] = _shape(*signature)
+        self._by_key[key] = shape
         return shape
 
     def sound(self, files: Collection[int]) -> Counter[Shape]:
         """The shapes of keys that do not differ and that some files touch, with their number of keys."""
-        wanted = set(files)
-        touched = (
-            key
-            for key, versions in self.case.versions.items()
-            if key not in self._damaged and any(v.file in wanted for v in versions)
-        )
-        return Counter(self.shape(key) for key in touched)
+        keys = dict.fromkeys(key for file in files for key in self._sound_keys.get(file, ()))
+        return Counter(self.shape(key) for key in keys)
+
+    @cached_property
+    def _sound_keys(self) -> dict[int, list[Any]]:
+        """The keys that do not differ, by each file that touches them."""
+        keys: dict[int, list[Any]] = {}
+        for key, versions in self.case.versions.items():
+            if key not in self._damaged:
+                for file in {v.file for v in versions}:
+                    keys.setdefault(file, []).append(key)
+        return keys
 
     @cached_property
     def untraced(self) -> frozenset[int]:

@@ -13,6 +13,7 @@ UNEXPLAINED = "unexplained"
 
 # What `Explanation.cause` can be.
 WITHHELD = "file never processed"
+PART_WITHHELD = "part of a file never processed"
 DROPPED_SECOND = "file dropped in the second of the full load"
 STOPPED = "the run stopped"
 LAG = "not yet processed"

@@ -11,6 +11,7 @@ from datalake_kit.cdc.explain.case import (
     LAG,
     LOAD_FAILED,
     NOT_COMMITTED,
+    PART_WITHHELD,
     STOPPED,
     WITHHELD,
     Case,
@@ -62,12 +63,24 @@ def reason_of(bench: Bench, withheld: Withheld, files: frozenset[int]) -> Reason
     never = marked if marks == {True} else never
     commit = _pending_commit(case, files)
     if commit is not None:
-        return Reason(NOT_COMMITTED, f"{never}: {commit.problem}", commit.commit)
+        return Reason(NOT_COMMITTED, f"{never}: {_lowered(commit.problem)}", commit.commit)
     if withheld.stopped:
         return _stopped(case, withheld, files, never)
     if max(files) == len(case.file_names) - 1 and marks == {None}:
         never = f"{never} (or not yet: nothing newer is staged)"
     return Reason(WITHHELD, never)
+
+
+def part_reason(case: Case, file: int, part: str) -> Reason:
+    """Say of the deletes, or of the other changes, of a file that they were never processed; `part` names them."""
+    text = f"the {part} of {case.file_names[file]} were never processed"
+    commits = case.commits or [""] * len(case.file_names)
+    before = max((c for c in commits[:file] if c), default="")  # its own commit may be that of the rest
+    after = min((c for c in commits[file + 1 :] if c), default="")
+    commit = _only(case, before, after)
+    if commit is None:
+        return Reason(PART_WITHHELD, text)
+    return Reason(NOT_COMMITTED, f"{text}: {_lowered(commit.problem)}", commit.commit)
 
 
 def _landed_with_load(bench: Bench, files: frozenset[int]) -> bool:
@@ -93,8 +106,16 @@ def _pending_commit(case: Case, files: frozenset[int]) -> Fault | None:
     commits = case.commits or [""] * len(case.file_names)
     before = max((c for c in commits[: min(files)] if c), default="")
     after = min((c for c in commits[max(files) + 1 :] if c), default="")
+    return _only(case, before, after)
+
+
+def _only(case: Case, before: str, after: str) -> Fault | None:
     between = {p.commit: p for p in case.pending if p.commit > before and (not after or p.commit < after)}
     return next(iter(between.values())) if len(between) == 1 else None
+
+
+def _lowered(text: str) -> str:
+    return text[:1].lower() + text[1:]
 
 
 def _stopped(case: Case, withheld: Withheld, files: frozenset[int], never: str) -> Reason:
