@@ -41,6 +41,22 @@ def test_a_frame(tmp_path: Path) -> None:
     assert [(c.column, c.before, c.after) for c in found.columns] == [("fare", 2.0, 2.5), ("flag", "", None)]
 
 
+def test_a_frame_with_times_and_categories() -> None:
+    times = pd.to_datetime(["2024-01-01 00:00:00.123456789", "2024-01-02"], format="ISO8601")
+    given = pd.DataFrame({"k": [1, 2], "t": times, "z": times.tz_localize("UTC").as_unit("us"), "c": ["a", "b"]})
+    given = given.astype({"c": "category", "t": "datetime64[ns]"})
+    connection = duckdb.connect()
+    connection.execute(
+        "CREATE TABLE t AS SELECT 1 AS k, TIMESTAMP '2024-01-01 00:00:00.123456' AS t, "
+        "TIMESTAMP '2024-01-01 00:00:00.123456' AS z, 'a' AS c UNION ALL "
+        "SELECT 2, TIMESTAMP '2024-01-02', TIMESTAMP '2024-01-02', 'B'"
+    )
+    with open_source(given) as source:
+        found = source.differences(connection, "t", None, ["k"])
+    assert found.not_compared == {}
+    assert [(c.key, c.column) for c in found.columns] == [(2, "c")]
+
+
 def test_parquet_files(tmp_path: Path) -> None:
     folder = tmp_path / "it's here"
     folder.mkdir()

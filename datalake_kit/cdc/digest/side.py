@@ -189,6 +189,7 @@ def both(left: Callable[[], _T], right: Callable[[], _T]) -> tuple[_T, _T]:
     thread.start()
     try:
         there = right()
-    finally:
-        thread.join()
+    except Exception:
+        thread.join()  # the side may be asked again; who interrupts by hand does not wait
+        raise
     return done.result(), there

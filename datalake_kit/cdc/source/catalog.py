@@ -231,7 +231,7 @@ class PostgreSQLCatalog(Catalog):
 
     def way_out(self, error: BaseException, text: str, *, lost: bool) -> str:
         """What to do about an error of the driver."""
-        state = str(getattr(error, "sqlstate", None) or "")
+        state = str(getattr(error, "sqlstate", None) or getattr(error, "pgcode", None) or "")
         if state in ("28P01", "28000") or "authentication failed" in text or "no password supplied" in text:
             return "Check user and password."
         if state == "42501":
