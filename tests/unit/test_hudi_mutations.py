@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,11 +15,12 @@ import pyarrow as pa
 import pytest
 
 from datalake_kit.errors import DataError, HudiError, UnreadableFileError
+from datalake_kit.hudi import check_keys, checkup
 from datalake_kit.hudi.checkup import health_of
 from datalake_kit.hudi.commits import load_timeline
 from datalake_kit.hudi.content import decode_instant
-from datalake_kit.hudi.examined import Limits
-from datalake_kit.hudi.findings import Health
+from datalake_kit.hudi.examined import Examined, Limits
+from datalake_kit.hudi.findings import Finding, Health
 from datalake_kit.hudi.log_keys import rewritten_keys
 from datalake_kit.hudi.logformat import read_blocks
 from datalake_kit.hudi.rows import read_snapshot
@@ -223,6 +224,12 @@ def test_a_commit_cannot_be_read(name: str, content: bytes, tmp_path: Path) -> N
         open_snapshot(table)
 
 
+def test_a_commit_that_cannot_be_read_is_not_lost_too(tmp_path: Path) -> None:
+    table = copy_of("tables/v6_table_1", tmp_path)
+    Path(str(load_timeline(table).commits[2].instant.file)).write_bytes(b"")
+    assert set(health_of(table).findings["name"]) == {"unreadable-commit"}
+
+
 def rewritten(table: Path, change: Callable[[dict[str, Any]], None]) -> None:
     """Change the content of the newest JSON commit."""
     file = Path(str(load_timeline(table).commits[-1].instant.file))
@@ -287,6 +294,14 @@ def test_a_column_was_added_midway() -> None:
     health = health_of(odp_table("tables/v6_table_4"), level="info")
     assert the(health, "schema-changed")["what"] == "AIRPORT_FEE added (double)"
     assert health.ok
+
+
+def test_a_column_changed_its_type_and_another_was_dropped(tmp_path: Path) -> None:
+    table = CowTable(tmp_path / "table")
+    table.commit("20260101000000000", {("", "a"): pa.table({"id": pa.array([1], pa.int32()), "old": ["x"]})})
+    table.commit("20260102000000000", {("", "b"): pa.table({"id": [2]})})
+    found = the(health_of(table.folder, level="info"), "schema-changed")
+    assert (found["what"], found["commit"]) == ("old dropped; id int32 is now int64", "20260102000000000")
 
 
 @pytest.mark.parametrize(
@@ -444,6 +459,19 @@ def test_composite_and_missing_keys(tmp_path: Path) -> None:
     assert the(health_of(table.folder), "duplicate-keys")["keys"] == ("2, NULL",)
 
 
+@pytest.mark.parametrize("change", [("_ROWS_AT_ONCE", 500), ("_hash", "1")])
+def test_neither_shares_nor_equal_hashes_change_what_is_found(
+    change: tuple[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = odp_table("tables/v8_table_2")
+    before = health_of(table).findings
+    if change[0] == "_hash":  # as if the hashes of all keys were one
+        monkeypatch.setattr(check_keys._Scan, "_hash", lambda self, alias: "1::UBIGINT")
+    else:
+        monkeypatch.setattr(check_keys, *change)
+    assert health_of(table).findings.equals(before)
+
+
 def test_a_partition_column_of_two_types(tmp_path: Path) -> None:
     table = CowTable(tmp_path / "table", partition=["part"])
     table.commit("20260101000000000", {("1", "a"): rows([1], [1], [""])})
@@ -482,6 +510,17 @@ def test_the_checks_go_on_over_what_is_left(tmp_path: Path) -> None:
     shutil.rmtree(table / ".hoodie" / "metadata")
     names = set(health_of(table).findings["name"])
     assert names == {"missing-base-file", "duplicate-keys-across-partitions", "missing-metadata-table"}
+
+
+def test_what_cannot_be_looked_at_is_a_finding(monkeypatch: pytest.MonkeyPatch) -> None:
+    def strange_check(_: Examined) -> Iterator[Finding]:
+        yield Finding("write-errors", "error", "seen before the problem")
+        raise HudiError("a file in the way")
+
+    monkeypatch.setattr(checkup, "CHECKS", (strange_check, *checkup.CHECKS))
+    health = health_of(odp_table("tables/v8_table_2"))
+    assert the(health, "not-checked")["what"] == "strange check: a file in the way"
+    assert set(health.findings["name"]) == {"write-errors", "not-checked", "duplicate-keys-across-partitions"}
 
 
 def test_log_files_without_a_base_file_do_not_end_the_checks(tmp_path: Path) -> None:

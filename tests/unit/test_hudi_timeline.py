@@ -110,6 +110,15 @@ def test_rows_are_unknown_when_only_the_files_tell_of_older_commits(tmp_path: Pa
     assert frame_of(table)["rows_after_from"].tolist() == ["unknown"]
 
 
+def test_rows_are_known_again_when_unknown_groups_are_replaced(tmp_path: Path) -> None:
+    table = shutil.copytree(public_table("cow/v6_simplekeygen_nonhivestyle_overwritetable"), tmp_path / "table")
+    forget(table, [0])
+    frame = frame_of(table, older=frozenset())  # as if the folder told nothing: the replaced groups do
+    assert frame["rows_after_from"].tolist() == ["unknown", "timeline"]
+    assert frame["replaced_rows"].isna().tolist() == [False, True]
+    assert frame["rows_after"].iloc[-1] == 1
+
+
 def test_a_gap_between_commits_is_told_and_leaves_the_rows_unknown(table: Path) -> None:
     forget(table, [2])
     frame = frame_of(table)
