@@ -69,6 +69,7 @@ class Commit:
     stats: tuple[WriteStat, ...]
     replaced: frozenset[tuple[str, str]]
     schema: str
+    evolves_by_number: bool = False  # the schema follows columns by numbers, so that they may be renamed
 
     @property
     def requested(self) -> str:
@@ -255,6 +256,7 @@ def _commit(instant: Instant, content: Mapping[str, Any]) -> Commit:
             stats=stats,
             replaced=frozenset((partition, file_id) for partition, ids in replaced.items() for file_id in ids),
             schema=extra.get("schema") or "",
+            evolves_by_number=bool(extra.get("latest_schema")),
         )
     except (AttributeError, KeyError, TypeError, ValueError) as problem:
         raise HudiError(

@@ -50,6 +50,8 @@ def reduced(content: Mapping[str, Any]) -> Mapping[str, Any]:
         kept["partitionToWriteStats"] = stats
     if isinstance(extra, dict) and isinstance(extra.get("schema"), str):
         kept["extraMetadata"] = {"schema": sys.intern(extra["schema"])}  # the same long text in every commit
+        if extra.get("latest_schema"):  # the schema by column numbers: that there is one is what counts
+            kept["extraMetadata"]["latest_schema"] = True
     elif extra is not None and not isinstance(extra, dict):
         kept["extraMetadata"] = extra
     return kept

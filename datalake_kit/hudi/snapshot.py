@@ -21,6 +21,7 @@ from datalake_kit.hudi.instants import TIMEZONE_PROPERTY, WriterZone, writer_zon
 from datalake_kit.hudi.merging import merged_slices
 from datalake_kit.hudi.path_values import path_values
 from datalake_kit.hudi.properties import refuse_other_files
+from datalake_kit.hudi.schema_history import refuse_renames
 from datalake_kit.hudi.slices import Fault, FileSlice, Resolution, resolve_slices
 from datalake_kit.storage import Place
 
@@ -172,6 +173,8 @@ class Snapshot:
 
     @cached_property
     def _schema(self) -> pa.Schema:
+        if any(c.evolves_by_number and c.requested <= self._until for c in self.timeline.commits):
+            refuse_renames(self.timeline.table, self._until)
         for commit in reversed(self.timeline.commits):
             if commit.schema and commit.requested <= self._until:
                 return _without_meta(arrow_schema(commit.schema))

@@ -31,6 +31,7 @@ HUDI_FILES = (
     "path_values",
     "properties",
     "relay",
+    "schema_history",
     "slices",
     "snapshot",
 )

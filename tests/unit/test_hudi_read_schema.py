@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
@@ -343,3 +344,42 @@ def test_paths_that_do_not_give_the_value_back_are_refused(
     for job in (lambda: dk.hudi.read(lake, "db.t"), lambda: lake.sql("SELECT p FROM db.t")):
         with pytest.raises(HudiError, match=match):
             job()
+
+
+# --- schemas that are evolved by column numbers
+
+
+def numbered(*columns: tuple[int, str]) -> dict[str, Any]:
+    """A schema as Hudi keeps it under .hoodie/.schema."""
+    fields = [{"id": i, "name": n, "optional": True, "type": "long"} for i, n in columns]
+    return {"max_column_id": 9, "version_id": 20260101000000000, "type": "record", "fields": fields}
+
+
+@pytest.mark.parametrize(
+    ("schemas", "refused"),
+    [
+        ([numbered((0, "id"), (1, "fare"))], None),
+        ([numbered((0, "id"), (1, "Fare")), numbered((0, "id"), (1, "fare"), (2, "tip"))], None),
+        ([numbered((0, "id"), (1, "price")), numbered((0, "id"), (1, "fare"))], "price -> fare was renamed"),
+        ([numbered((0, "id"), (1, "fare")), numbered((0, "id"), (2, "fare"))], "fare was dropped and added anew"),
+        ([], "is gone"),
+        (None, "cannot be read"),
+    ],
+    ids=["one", "by case", "renamed", "anew", "gone", "broken"],
+)
+def test_renamed_columns_are_refused(
+    make: Make, tmp_path: Path, schemas: list[dict[str, Any]] | None, refused: str | None
+) -> None:
+    table = make()
+    two_files(table, pa.table({"id": ids(1), "fare": ids(5)}), pa.table({"id": ids(2), "fare": ids(6)}))
+    table.commit(THIRD, {}, schema=pa.schema([("id", pa.int64()), ("fare", pa.int64())]), extra={"latest_schema": "{}"})
+    history = tmp_path / "db" / "t" / ".hoodie" / ".schema"
+    history.mkdir()
+    if schemas != []:
+        (history / f"{THIRD}.schemacommit").write_text("{" if schemas is None else json.dumps({"schemas": schemas}))
+    if refused is None:
+        assert len(rows(tmp_path)) == 2
+        return
+    with pytest.raises(HudiError, match=refused):
+        dk.hudi.read(dk.connect(tmp_path), "db.t")
+    assert len(dk.hudi.read(dk.connect(tmp_path), "db.t", as_of=SECOND)) == 2
