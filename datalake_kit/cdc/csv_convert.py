@@ -1,7 +1,8 @@
 """CSV files of DMS turned into Parquet, in batches: memory does not follow the rows.
 
 Every column becomes text: CSV says nothing of types. Who compares casts a column to the type of the table that it is
-compared with; a text that does not cast is a value that could not be verified.
+compared with; a text that does not cast is a value that could not be verified. Where other files of the table are
+Parquet (changes in transaction order are CSV always), theirs are the types, and a text that does not cast is an error.
 """
 
 from __future__ import annotations
@@ -10,11 +11,12 @@ import codecs
 import gzip
 import itertools
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
@@ -78,21 +80,67 @@ def sample(text: Path, settings: DmsSettings, where: str) -> list[list[Field]]:
     return found
 
 
-def convert(text: Path, layout: Layout, target: Path, settings: DmsSettings, where: str) -> Path:
-    """Write the rows of a plain text as Parquet, all columns text.
+def convert(
+    text: Path,
+    layout: Layout,
+    target: Path,
+    settings: DmsSettings,
+    where: str,
+    types: Mapping[str, pa.DataType] | None = None,
+) -> Path:
+    """Write the rows of a plain text as Parquet: columns are text, or of the types that other files give them.
 
     Raises
     ------
     DataError
-        A row with more or fewer fields than there are columns; the line is named.
+        A row with more or fewer fields than columns (the line is named), or a value of another type.
     UnreadableFileError
         Bytes that are not of the encoding, or a quote that is not closed.
     """
-    schema = pa.schema([(n, pa.string()) for n in layout.names])
+    folded = {name.casefold(): _wide(kind) for name, kind in (types or {}).items() if _can_be_cast(kind)}
+    schema = pa.schema([(n, folded.get(n.casefold(), pa.string())) for n in layout.names])
     with pq.ParquetWriter(target, schema) as writer:
         for batch in batches(text, layout, settings, where):
-            writer.write_batch(batch)
+            columns = [_cast(c, f, where) for c, f in zip(batch.columns, schema, strict=True)]
+            writer.write_batch(pa.RecordBatch.from_arrays(columns, schema=schema))
     return target
+
+
+def _can_be_cast(kind: pa.DataType) -> bool:
+    """Binary is not: how it is written in CSV is not documented."""
+    return not (pa.types.is_nested(kind) or pa.types.is_binary(kind) or pa.types.is_large_binary(kind))
+
+
+def _wide(kind: pa.DataType) -> pa.DataType:
+    """CSV holds microseconds, also where DMS was told to write milliseconds into Parquet."""
+    return pa.timestamp("us", kind.tz) if pa.types.is_timestamp(kind) and kind.unit != "ns" else kind
+
+
+def _cast(column: pa.Array, to: pa.Field, where: str) -> pa.Array:
+    if to.type == column.type:
+        return column
+    try:
+        return _parsed(column, to.type)
+    except pa.ArrowException:
+        odd = next((v for v in column if not _casts(v, to.type)), None)
+        raise DataError(
+            f"{where} has {str(odd)[:40]!r} in column {to.name}, which is {to.type} in Parquet files of the table. Say "
+            "how NULL is written with DmsSettings(csv_null_value=...), or restore the file."
+        ) from None
+
+
+def _parsed(column: pa.Array, kind: pa.DataType) -> pa.Array:
+    if not pa.types.is_timestamp(kind) or kind.tz is None:
+        return column.cast(kind)
+    return pc.assume_timezone(column.cast(pa.timestamp(kind.unit)), "UTC").cast(kind)  # DMS writes UTC, and no zone
+
+
+def _casts(value: pa.Scalar, kind: pa.DataType) -> bool:
+    try:
+        _parsed(pa.array([value.as_py()], value.type), kind)
+    except pa.ArrowException:
+        return False
+    return True
 
 
 def batches(text: Path, layout: Layout, settings: DmsSettings, where: str) -> Iterator[pa.RecordBatch]:

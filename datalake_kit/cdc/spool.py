@@ -10,13 +10,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
+
 from datalake_kit.cdc.csv_convert import convert, is_packed, pieces, plain_text, sample
 from datalake_kit.cdc.csv_rows import Field, Layout, is_header, layout
 from datalake_kit.cdc.dms_names import CHANGE, file_format, in_transaction_order
 from datalake_kit.cdc.settings import DEFAULT, OPERATION_WORDS, DmsSettings
 from datalake_kit.cdc.transactions import SchemaTable, split_tables
 from datalake_kit.errors import DataError, ParameterError, UnreadableFileError
-from datalake_kit.storage import Place, check_parquet, local_copy
+from datalake_kit.storage import Place, check_parquet, local_copy, read_schema
 
 if TYPE_CHECKING:
     from datalake_kit.cdc.dms import DmsFile
@@ -74,7 +76,8 @@ class Spool:
         """Return for each DMS file of one table a local Parquet file with its rows, in their order.
 
         Local Parquet is given as it is. Files on S3 are copied in pieces, CSV is converted in batches: columns of a CSV
-        file are all text, NULL where the file says so. An operation that the file has is the column `Op`.
+        file are all text, NULL where the file says so; or of the types that Parquet files among `files` give them. An
+        operation that the file has is the column `Op`.
 
         Raises
         ------
@@ -86,14 +89,15 @@ class Spool:
         """
         settings = settings or DEFAULT
         new = [f for f in files if _key(f) not in self._made]
-        texts = self.texts([f for f in new if _is_csv(f)], settings)
         for file in new:
-            if file in texts:
-                told = texts[file]
-                columns = told.layout or layout(told.sample, told.where, settings, changes=False)
-                self._made[_key(file)] = convert(told.path, columns, self._new("parquet"), settings, told.where)
-            else:
+            if not _is_csv(file):
                 self._made[_key(file)] = self._as_parquet(file.path)
+        texts = self.texts([f for f in new if _is_csv(f)], settings)
+        types = _types([self._made[_key(f)] for f in files if not _is_csv(f)]) if texts else {}
+        for file, told in texts.items():
+            columns = told.layout or layout(told.sample, told.where, settings, changes=False)
+            target = self._new("parquet")
+            self._made[_key(file)] = convert(told.path, columns, target, settings, told.where, types)
         return [self._made[_key(f)] for f in files]
 
     def texts(self, files: Sequence[DmsFile], settings: DmsSettings) -> dict[DmsFile, Text]:
@@ -147,6 +151,16 @@ class Spool:
             raise ParameterError("The folder is not there before or after its block. Write `with Spool() as spool:`.")
         self._count += 1
         return self.folder / (f"{self._count:06d}.{suffix}" if suffix else f"{self._count:06d}")
+
+
+def _types(paths: Sequence[Path]) -> dict[str, pa.DataType]:
+    """The types of the columns of Parquet files; of several types of one name none."""
+    found: dict[str, pa.DataType] = {}
+    for path in paths:
+        for column in read_schema(path):
+            if found.setdefault(column.name, column.type) != column.type:
+                found[column.name] = pa.string()
+    return found
 
 
 def _is_csv(file: DmsFile) -> bool:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import gzip
 import itertools
 from collections.abc import Iterator, Sequence
+from datetime import UTC, date, datetime
+from decimal import Decimal
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
@@ -353,6 +356,49 @@ def test_changes_in_transaction_order(name: str, cdc_path: str | None, tmp_path:
     assert tables["db", "orders", CHANGE].to_pylist() == [{"Op": "I", "A": "1", "B": "2", "C": None}]
     assert tables["d,b", "orders", CHANGE].column_names == ["Op", "X", "Y", "Z"]
     assert files(tmp_path, how)["rows"].tolist() == [1, 1, 4, 1]
+
+
+def _beside_parquet(folder: Path, table: pa.Table, changes: bytes, spool: Spool) -> pa.Table:
+    """The changes of db.t as CSV, where the full load is Parquet."""
+    (folder / "db" / "t").mkdir(parents=True)
+    pq.write_table(table, folder / "db" / "t" / "LOAD00000001.parquet")
+    (folder / "CDC_TXN-20260301100000000.csv").write_bytes(changes)
+    how = DmsSettings(columns={"t": [c.lower() for c in table.column_names]})
+    return pq.read_table(spool.parquet(list_dms_files(folder, how), how)[1])
+
+
+def test_beside_parquet_csv_has_the_types_of_parquet(tmp_path: Path, spool: Spool) -> None:
+    when, utc = pa.timestamp("ms"), pa.timestamp("us", "UTC")
+    schema = {"ID": pa.int64(), "AT": when, "UTC": utc, "D": pa.date32(), "M": pa.decimal128(9, 2), "B": pa.bool_()}
+    table = pa.table({name: pa.array([None], kind) for name, kind in schema.items()})
+    row = b"I,t,db,7,2026-03-01 10:00:00.123456,2026-03-01 10:00:00.000001,2026-03-01,12.50,true\n"
+    row += b"D,t,db,8" + b",NULL" * 5 + b"\n"
+    found = _beside_parquet(tmp_path, table, row, spool)
+    assert found.schema.types == [
+        pa.string(),
+        pa.int64(),
+        pa.timestamp("us"),
+        utc,
+        pa.date32(),
+        schema["M"],
+        pa.bool_(),
+    ]
+    first, second = found.to_pylist()
+    assert (first["id"], first["m"], first["b"], first["d"]) == (7, Decimal("12.50"), True, date(2026, 3, 1))
+    assert first["at"] == datetime(2026, 3, 1, 10, 0, 0, 123456)
+    assert first["utc"] == datetime(2026, 3, 1, 10, 0, 0, 1, tzinfo=UTC)
+    assert second["id"] == 8
+    assert second["at"] is None
+
+
+def test_beside_parquet_a_value_of_another_type_is_named(tmp_path: Path, spool: Spool) -> None:
+    with pytest.raises(DataError, match=r"the changes of db.t in .* has 'x1' in column id, which is int64 in Parquet"):
+        _beside_parquet(tmp_path, pa.table({"ID": [1]}), b"I,t,db,7\nI,t,db,x1\n", spool)
+
+
+def test_beside_parquet_binary_stays_text(tmp_path: Path, spool: Spool) -> None:
+    found = _beside_parquet(tmp_path, pa.table({"RAW": [b"1"]}), b"I,t,db,00FF\n", spool)
+    assert found.schema.field("raw").type == pa.string()
 
 
 def test_a_file_in_transaction_order_that_is_none(tmp_path: Path) -> None:
