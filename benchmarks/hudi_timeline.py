@@ -2,7 +2,7 @@
 
     python benchmarks/hudi_timeline.py [commits]
 
-Each commit rewrites 4, then 40, of 64 file groups, with metadata shaped as in a commit that Hudi itself wrote
+Each commit rewrites 4, then 20, of 64 file groups, with metadata shaped as in a commit that Hudi itself wrote
 (tests/data). Every figure is the middle one of three fresh processes, imports left out. The limit is 1 s for 1,000
 commits on 2 cores. There is no peer: no other reader says what each commit did.
 """
@@ -23,7 +23,7 @@ from typing import Any
 import fastavro
 
 TABLES = Path(__file__).parents[1] / "tests" / "data" / "odp" / "tables"
-GROUPS, WRITTEN, LIMIT = 64, (4, 40), 1.0
+GROUPS, WRITTEN, LIMIT = 64, (4, 20), 1.0
 OURS = """
 import time, resource
 import pandas, pyarrow

@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from datalake_kit.errors import UnreadableFileError
 from datalake_kit.hudi.base_files import Footer, footers
+from datalake_kit.hudi.commits import Timeline, WriteStat
 from datalake_kit.hudi.evolution import find_column
 from datalake_kit.hudi.examined import Examined
 from datalake_kit.hudi.findings import ERROR, INFO, WARNING, Finding
@@ -36,6 +37,41 @@ def files_at_fault(table: Examined) -> Iterator[Finding]:
         _, stat = table.written.get(file.path, ("", None))
         count = max(stat.inserts + stat.updates + stat.deletes, 1) if stat else 1
         yield Finding(name, ERROR, fault.problem, file.path, file.instant, file.partition, count)
+
+
+def older_files(table: Examined) -> Iterator[Finding]:
+    """Older base files that reading as of an earlier moment needs are there too, as the cleaner left them."""
+    current = {f.path for s in table.snapshot.slices for f in s.files} if table.snapshot else set()
+    current |= {fault.file.path for fault in table.snapshot.faults} if table.snapshot else set()
+    for commit, stats in needed_for_the_past(table.timeline).items():
+        bad = [s for s in stats if s.path not in current and table.present.get(s.path) != s.bytes]
+        if bad and table.snapshot is not None:
+            what = (
+                f"{len(bad)} older base files of commit {commit} are gone or cut: the table as it was cannot be read."
+            )
+            yield Finding("damaged-history", WARNING, what, bad[0].path, commit, bad[0].partition, len(bad))
+
+
+def needed_for_the_past(timeline: Timeline) -> Mapping[str, list[WriteStat]]:
+    """Name the base files that the table needs from the oldest moment on that the cleaner kept, by commit."""
+    first = timeline.retained_from
+    if not first and any(i.action == "clean" and i.state == "completed" for i in timeline.instants):
+        return {}  # a cleaner that counts versions of files does not say from when on they are kept
+    replaced = {g for c in timeline.commits if c.requested < first for g in c.replaced}
+    needed: dict[str, list[WriteStat]] = defaultdict(list)
+    before: dict[tuple[str, str], tuple[str, WriteStat]] = {}
+    for commit in timeline.commits:
+        for stat in commit.stats:
+            group = (stat.partition, stat.file_id)
+            if stat.is_log or group in replaced:
+                continue
+            if commit.requested < first:
+                before[group] = (commit.requested, stat)
+            else:
+                needed[commit.requested].append(stat)
+    for instant, stat in before.values():
+        needed[instant].append(stat)
+    return needed
 
 
 def base_files(table: Examined) -> Iterator[Finding]:

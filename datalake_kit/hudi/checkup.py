@@ -29,6 +29,7 @@ CHECKS: tuple[Check, ...] = (
     check_commits.history,
     check_files.uncommitted_files,
     check_files.base_files,
+    check_files.older_files,
     check_files.partitions,
     check_files.sizes,
     check_files.metadata_table,
@@ -78,9 +79,10 @@ def health(
         The names, with severity e (error), w (warning) or i (info):
 
         Files: missing-base-file (e), cut-base-file (e), unreadable-base-file (e), wrong-rows-in-base-file (e),
-        missing-log-file (e), cut-log-file (e), unreadable-table (e), uncommitted-base-file (e where Hudi's own readers
-        may serve it, else w), uncommitted-log-file (i), file-being-written (i), partition-column-types (e),
-        partition-spelled-twice (w), small-files (w), many-log-files (w), missing-metadata-table (w).
+        missing-log-file (e), cut-log-file (e), unreadable-table (e), damaged-history (w: an older file that reading as
+        of an earlier moment needs), uncommitted-base-file (e where Hudi's own readers may serve it, else w),
+        uncommitted-log-file (i), file-being-written (i), partition-column-types (e), partition-spelled-twice (w),
+        small-files (w), many-log-files (w), missing-metadata-table (w).
 
         Commits: unreadable-commit (e), unreadable-archive (e), stale-inflight (w), pending-compaction (w),
         compaction-cannot-run (e: its plan or a file that the plan names is gone, or a key is

@@ -21,6 +21,7 @@ TODO: Mapping[str, str] = {
     "cut-base-file": _RESTORE,
     "unreadable-base-file": _RESTORE,
     "wrong-rows-in-base-file": "Restore the file that the commit wrote; something else replaced it.",
+    "damaged-history": "Restore the file if the table as it was is still asked for; rows of today are not touched.",
     "missing-log-file": _RESTORE,
     "cut-log-file": _RESTORE,
     "unreadable-commit": "Restore the instant's file. Until then nobody knows what the commit wrote.",

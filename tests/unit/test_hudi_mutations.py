@@ -110,6 +110,22 @@ def test_the_newest_base_file_is_gone(name: str, tmp_path: Path) -> None:
         open_snapshot(table)
 
 
+@pytest.mark.parametrize("name", [*COW, "tables/v6_table_10_cleaned", "tables/v8_table_10_cleaned"])
+@pytest.mark.parametrize("damage", ["gone", "cut"])
+def test_an_older_base_file_is_gone_or_cut(name: str, damage: str, tmp_path: Path) -> None:
+    table = copy_of(name, tmp_path)
+    now = {s.base.path for s in open_snapshot(table).slices}
+    older = [(c.requested, s.path) for c in load_timeline(table).commits for s in c.stats if s.path not in now]
+    instant, path = [(i, p) for i, p in older if (table / p).exists()][-1]
+    if damage == "gone":
+        (table / path).unlink()
+    else:
+        (table / path).write_bytes(b"PAR1")
+    found = the(health_of(table), "damaged-history")
+    assert (found["commit"], found["file"], found["severity"], found["count"]) == (instant, path, "warning", 1)
+    assert still_reads(table, name)
+
+
 @pytest.mark.parametrize("name", COW)
 def test_a_base_file_is_cut(name: str, tmp_path: Path) -> None:
     table = copy_of(name, tmp_path)
