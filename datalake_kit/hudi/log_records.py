@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -67,8 +67,10 @@ class Changes:
     deletes: tuple[tuple[str, Any], ...] = ()
 
 
-def changes_of(logs: Sequence[Place], is_complete: Callable[[str], bool]) -> Iterator[Changes]:
-    """Give the changes of log files, which come in the order of merging.
+def changes_of(
+    logs: Sequence[Place], is_complete: Callable[[str], bool], names: Iterable[str] | None = None
+) -> Iterator[Changes]:
+    """Give the changes of log files, which come in the order of merging; `names` chooses columns, in any case.
 
     Raises
     ------
@@ -85,11 +87,12 @@ def changes_of(logs: Sequence[Place], is_complete: Callable[[str], bool]) -> Ite
                 blocks = [(f, b) for f, b in blocks if b.instant != undone]
             elif block.type != CORRUPT and is_complete(block.instant):
                 blocks.append((file, block))
+    wanted = None if names is None else {n.casefold() for n in names}
     for file, block in blocks:
-        yield _changes(file, block)
+        yield _changes(file, block, wanted)
 
 
-def _changes(file: Place, block: Block) -> Changes:
+def _changes(file: Place, block: Block, wanted: Collection[str] | None) -> Changes:
     if block.header.get(IS_PARTIAL, "").lower() == "true":
         raise _refused(file, "holds rows with some of their columns only (partial updates)")
     if COMPACTED_BLOCK_TIMES in block.header:
@@ -98,9 +101,10 @@ def _changes(file: Place, block: Block) -> Changes:
         if block.type == DELETE:
             return Changes(None, tuple(_deleted(block.content)))
         if block.type == AVRO_DATA:
-            return Changes(_avro_rows(block))
+            return Changes(_avro_rows(block, wanted))
         if block.type == PARQUET_DATA:
-            return Changes(pq.read_table(pa.BufferReader(block.content)))
+            rows = pq.read_table(pa.BufferReader(block.content))
+            return Changes(rows.select([n for n in rows.schema.names if wanted is None or n.casefold() in wanted]))
     except Exception as problem:  # whatever damaged content makes its decoder raise
         if isinstance(problem, HudiError):
             raise
@@ -120,12 +124,14 @@ def _deleted(content: bytes) -> Iterator[tuple[str, Any]]:
         yield one["recordKey"], one["orderingVal"]
 
 
-def _avro_rows(block: Block) -> pa.Table:
+def _avro_rows(block: Block, wanted: Collection[str] | None) -> pa.Table:
     _check_version(block.content)
     text = block.header[SCHEMA]
-    schema, stream = fastavro.parse_schema(_plain(json.loads(text))), io.BytesIO(block.content)
+    plain = _plain(json.loads(text))
+    schema, stream = fastavro.parse_schema(plain), io.BytesIO(block.content)
     count = int.from_bytes(block.content[4:8], "big")
-    position, rows = 8, []
+    position = 8
+    rows: list[Any] = []
     for _ in range(count):
         size = int.from_bytes(block.content[position : position + 4], "big")
         stream.seek(position + 4)
@@ -133,13 +139,17 @@ def _avro_rows(block: Block) -> pa.Table:
         position += 4 + size
     if stream.tell() != position:
         raise ValueError(f"a row ends at byte {stream.tell()} instead of {position}")
-    return pa.Table.from_pylist(rows, schema=arrow_schema(text))
+    stored = arrow_schema(json.dumps(plain))
+    chosen = [f for f in stored if wanted is None or f.name.casefold() in wanted]
+    columns = [pa.array([row[f.name] for row in rows], f.type) for f in chosen]
+    final = arrow_schema(text)
+    return pa.table(columns, schema=pa.schema(chosen)).cast(pa.schema([final.field(f.name) for f in chosen]))
 
 
 def _plain(avro: Any) -> Any:
-    """Leave out logical types that Arrow has no type for, so that their values come as they are stored."""
+    """Leave out logical types but decimal, so that times come as the numbers that are stored, and are cast at once."""
     if isinstance(avro, Mapping):
-        kept = {k: _plain(v) for k, v in avro.items() if k != "logicalType" or v != "uuid"}
+        kept = {k: _plain(v) for k, v in avro.items() if k != "logicalType" or v == "decimal"}
         return kept["type"] if set(kept) == {"type"} and isinstance(kept["type"], str) else kept
     return [_plain(one) for one in avro] if isinstance(avro, list) else avro
 

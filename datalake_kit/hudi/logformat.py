@@ -2,7 +2,7 @@
 
 Used for two things: the archived timeline of table versions up to 6 (Avro blocks of instants), and to learn which
 commit wrote a log file of those versions (their names say only the base file below). Rows of log files are merged
-by hudi-rs, not here.
+in `log_merge`.
 """
 
 from __future__ import annotations

@@ -37,9 +37,10 @@ def merged_slices(table: TableProperties, slices: Sequence[FileSlice], schema: p
 
 
 def _merged(table: TableProperties, rule: MergeRule, one: FileSlice, schema: pa.Schema) -> pa.Table:
-    found = list(changes_of([table.folder / log.path for log in one.logs], one.is_complete))
+    names = [*schema.names, *rule.needs]
+    found = list(changes_of([table.folder / log.path for log in one.logs], one.is_complete, names))
     where = table.folder / one.files[0].path
-    base = _base_rows(where, [*schema.names, *rule.needs]) if one.base_file else pa.table({})
+    base = _base_rows(where, names) if one.base_file else pa.table({})
     wide = _wide(rule, schema, [base, *(c.rows for c in found if c.rows is not None)])
     try:
         changes = [Changes(None if c.rows is None else as_schema(c.rows, wide), c.deletes) for c in found]

@@ -191,16 +191,20 @@ def test_every_type_comes_back(tmp_path: Path) -> None:
         "uuid": ({"type": "string", "logicalType": "uuid"}, "6ba7b810-9dad-11d1-80b4-00c04fd430c8"),
         "list": ({"type": "array", "items": ["null", "int"]}, [1, None]),
         "map": ({"type": "map", "values": "long"}, {"k": 1}),
+        "days": ({"type": "array", "items": ["null", {"type": "int", "logicalType": "date"}]}, [dt.date(2026, 3, 1)]),
+        "times": (
+            {"type": "map", "values": {"type": "long", "logicalType": "timestamp-millis"}},
+            {"k": dt.datetime(2026, 3, 1, tzinfo=dt.UTC)},
+        ),
         "inner": ({"type": "record", "name": "r", "fields": [{"name": "x", "type": ["null", "string"]}]}, {"x": "y"}),
     }
     fields = FIELDS | {n: ["null", t] for n, (t, _) in kinds.items()}
     value = row("a", 2) | {n: v for n, (_, v) in kinds.items()}
     table = MorTable(tmp_path / "t")
     table.put_base(T[1], [row("b", 1)], fields)
-    plain = value | {"uuid": value["uuid"]}
-    table.put_log(T[2], data_block(T[2], [plain], fields), fields=fields)
+    table.put_log(T[2], data_block(T[2], [value], fields), fields=fields)
     found = next(r for r in read_snapshot(open_snapshot(table.folder)).to_pylist() if r["id"] == "a")
-    assert {k: dict(v) if k == "map" else v for k, v in found.items()} == value
+    assert {k: dict(v) if k in ("map", "times") else v for k, v in found.items()} == value
 
 
 def test_a_partition_column_that_only_the_path_tells(tmp_path: Path) -> None:
