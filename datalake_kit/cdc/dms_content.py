@@ -121,7 +121,7 @@ def _opened(path: Place, file: DmsFile, settings: DmsSettings) -> Content:
 def _ends(opened: pq.ParquetFile, column: str) -> tuple[str | None, str | None]:
     """First and last sequence, by the statistics of row groups where these are exact."""
     told = [s for s in _statistics(opened, column) if s is not None]
-    if len(told) == opened.metadata.num_row_groups and all(_exact(s) for s in told):
+    if len(told) == opened.metadata.num_row_groups and all(is_exact(s) for s in told):
         return min(str(s.min) for s in told), max(str(s.max) for s in told)
     return smallest_and_largest([opened.read(columns=[column]).column(0)])
 
@@ -152,7 +152,7 @@ def _statistics(opened: pq.ParquetFile, column: str) -> Iterator[Any]:
         yield statistics if statistics is not None and statistics.has_min_max else None
 
 
-def _exact(statistics: Any) -> bool:
+def is_exact(statistics: Any) -> bool:
     """Texts of one length are whole: a writer that cuts statistics short cuts them to a length of its own."""
     low, high = statistics.min, statistics.max
     return isinstance(low, str) and isinstance(high, str) and low != "" and len(low) == len(high) < 64

@@ -14,7 +14,7 @@ A file marked processed is never lag, whatever its time: if its changes are abse
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -107,7 +107,7 @@ class Lag:
     Attributes
     ----------
     waiting : tuple of DmsFile
-        In the order of the files.
+        In the order of the files; `landed` is what the trackers say, or the time that was believed.
     age : timedelta
         For how long the oldest of them waits; 0 when none does.
     processed : frozenset of str
@@ -197,8 +197,13 @@ def lag_of(
     states = {f: trackers.state(f) if trackers else FileState("unknown") for f in found}
     unknown = [f for f, s in states.items() if s.status == "unknown"]
     late = set(waiting(unknown, last_commit, of_table=found))
-    behind = [f for f in found if states[f].status == "landed" or f in late]
-    since = [t for f in behind if (t := states[f].landed or _arrived(f, copied=_is_copy(found, last_commit)))]
+    copied = _is_copy(found, last_commit)
+    behind = [
+        replace(f, landed=states[f].landed or _arrived(f, copied=copied))
+        for f in found
+        if states[f].status == "landed" or f in late
+    ]
+    since = [f.landed for f in behind if f.landed is not None]
     notes = trackers.notes(table, when) if trackers and table else ()
     if trackers and (silent := [f for f in unknown if f not in late]):
         notes = (
@@ -207,7 +212,7 @@ def lag_of(
         )
     elif trackers is None and last_commit is None:
         notes = (*notes, "no tracker and no commit: nothing tells which files are still to be processed")
-    elif trackers is None and _is_copy(found, last_commit):
+    elif trackers is None and copied:
         notes = (*notes, "landing times are those of a copy: the times in the names of change files count")
     return Lag(
         waiting=tuple(behind),

@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pandas as pd
@@ -156,6 +157,19 @@ def test_ends_are_exact_with_and_without_statistics(options: dict[str, Any], tmp
     _write(tmp_path / "s" / "t" / "20260301-101200.parquet", table, **options)
     row = files(tmp_path).iloc[0]
     assert (row["rows"], row["first_sequence"], row["last_sequence"]) == (5, SEQUENCE.format(2), sequences[4])
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "exact"),
+    [("2026", "2027", True), ("2026", "20270", False), ("", "", False), (1, 2, False), ("x" * 64, "y" * 64, False)],
+)
+def test_statistics_that_a_writer_cut_short_do_not_count(low: Any, high: Any, exact: bool) -> None:
+    assert dms_content.is_exact(SimpleNamespace(min=low, max=high)) is exact
+
+
+def test_empty_sequences_are_none(tmp_path: Path) -> None:
+    _write(tmp_path / "s" / "t" / "LOAD00000001.parquet", pa.table({"ID": [1, 2], "CDC_TIMESTAMP_SEQ": ["", ""]}))
+    assert files(tmp_path)[["first_sequence", "last_sequence"]].isna().all(axis=None)
 
 
 def test_only_footers_are_read_where_they_tell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -86,6 +87,12 @@ def test_files_are_landed_processed_or_unknown(tmp_path: Path) -> None:
     )
 
 
+def test_the_trackers_say_when_a_file_landed() -> None:
+    copied = replace(NEW, landed=at(9000))
+    (late,) = lag_of([LOAD, copied], read_trackers([tracked(NEW)]), now=at(60.5)).waiting
+    assert (late.name, late.landed) == (NEW.name, NEW.landed)
+
+
 def test_what_is_marked_processed_is_never_lag() -> None:
     """Not even when it landed after the last commit: absent changes of it are lost."""
     known = read_trackers([tracked(NEW, "raw_file_processed")])
@@ -165,7 +172,8 @@ def test_times_of_a_copy_are_not_landing_times() -> None:
     """Where even the full load came after the last commit, the names of change files tell."""
     copied = at(9000)
     files = [file("LOAD00000001", copied), change(10, copied), change(50, copied)]
-    assert lag_of(files, last_commit=at(20)).waiting == (files[2],)
+    (late,) = lag_of(files, last_commit=at(20)).waiting
+    assert (late.name, late.landed) == (files[2].name, at(50))
     assert lag_of(files, last_commit=at(55)).waiting == ()
     assert "those of a copy" in lag_of(files, last_commit=at(20)).notes[0]
 
@@ -195,7 +203,8 @@ def test_a_file_is_lag_or_due_and_trackers_decide(
     items = [tracked(f) for f in landed] + [tracked(f, "raw_file_processed") for f in processed]
     lag = lag_of(files, read_trackers(items), last_commit=at(commit), now=at(200))
     rest = [f for f in files if f not in landed and f not in processed]
-    assert list(lag.waiting) == [f for f in files if f in landed or (f in rest and (f.landed or DAY) > at(commit))]
+    late = [f for f in files if f in landed or (f in rest and (f.landed or DAY) > at(commit))]
+    assert list(lag.waiting) == late
     assert lag.processed == {f.name for f in processed}
     assert lag.age == (at(200) - min(f.landed or DAY for f in lag.waiting) if lag.waiting else timedelta(0))
 
