@@ -2,14 +2,19 @@
 
     python benchmarks/hudi_read.py [FOLDER]
 
-Peer: hudi-rs `read_stream`, in the same process and on the same table. The table is made once in FOLDER (a temporary
-folder without it). Limits on 2 cores: count 50 ms beyond connect, filter and 3 columns 0.5 s.
+Peer: hudi-rs `read_stream`, in the same process and on the same table. The tables are made once in FOLDER (a temporary
+folder without it). Limits on 2 cores: count 50 ms beyond connect, filter and 3 columns 0.5 s. Then seconds and peak
+memory of a process of its own for tables of 0.1 to 10 million rows, always in 20 files: batches, a filter over all
+columns batch by batch, and up to a million rows the net changes of a commit that rewrote every file and changed one row
+in a hundred.
 """
 
 from __future__ import annotations
 
 import json
+import resource
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
@@ -25,18 +30,24 @@ import pyarrow.parquet as pq
 import datalake_kit as dk
 
 ROWS, FILES = 5_000_000, 20
-INSTANT = "20260101000000000"
+INSTANTS = ("20260101000000000", "20260102000000000")
+SIZES = (100_000, 1_000_000, 10_000_000)
 WANTED = ["c_int_1", "c_double_1", "c_text_1"]
 LIMITS = {"count": 0.05, "filter + 3 columns": 0.5}
 
 
 def main() -> None:
     """Make the table, run both sides, print seconds and ratios."""
+    if len(sys.argv) > 2:
+        alone(Path(sys.argv[1]), sys.argv[2], sys.argv[3])
+        return
     if len(sys.argv) > 1:
         compare(Path(sys.argv[1]))
+        grow(Path(sys.argv[1]))
         return
     with tempfile.TemporaryDirectory() as folder:
         compare(Path(folder))
+        grow(Path(folder))
 
 
 def compare(folder: Path) -> None:
@@ -58,6 +69,40 @@ def compare(folder: Path) -> None:
     report("count", counted, peer_count, f"first call {first:.3f} s, lake.sql {by_sql:.3f} s")
     report("filter + 3 columns", chosen, peer_chosen, "to pandas")
     report("27 columns, batch by batch", whole, peer_whole, "")
+
+
+def grow(folder: Path) -> None:
+    """Run each job for tables of several sizes, each in a process of its own."""
+    for rows in SIZES:
+        name = f"rows_{rows}"
+        if not (folder / "bench" / name / ".hoodie").is_dir():
+            make_table(folder / "bench" / name, rows=rows, commits=2)
+        for job in ("batches", "filter", "changes") if rows < SIZES[-1] else ("batches", "filter"):
+            subprocess.run([sys.executable, __file__, str(folder), name, job], check=True)
+
+
+def alone(folder: Path, name: str, job: str) -> None:
+    """Run one job and print its seconds and the peak memory of the process."""
+    with dk.connect(folder) as lake:
+        table = f"bench.{name}"
+        jobs: dict[str, Callable[[], int]] = {
+            "batches": lambda: drain(dk.hudi.batches(lake, table)),
+            "filter": lambda: drain(dk.hudi.batches(lake, table, where="c_int_1 >= 0")),
+            "changes": lambda: dk.hudi.changes(lake, table, since=INSTANTS[0], arrow=True).num_rows,
+        }
+        started = time.perf_counter()
+        rows = jobs[job]()
+        taken = time.perf_counter() - started
+    print(f"{name} {job}: {rows:,} rows, {taken:.2f} s, peak {peak_memory():.0f} MB", flush=True)
+
+
+def peak_memory() -> float:
+    """Return the peak of this process in MB; what getrusage says may be the peak of the process that started it."""
+    status = Path("/proc/self/status")
+    if not status.exists():
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    line = next(x for x in status.read_text(encoding="utf-8").splitlines() if x.startswith("VmHWM"))
+    return int(line.split()[1]) / 1024
 
 
 def report(job: str, ours: float, theirs: float, note: str) -> None:
@@ -91,11 +136,11 @@ def peer(table: Path, columns: list[str] | None, filters: list[tuple[str, str, s
     return [pa.record_batch(b) for b in HudiTable(str(table)).read_stream(options)]
 
 
-def make_table(folder: Path) -> None:
-    """Write 20 base files and the one JSON commit that names them."""
+def make_table(folder: Path, *, rows: int = ROWS, commits: int = 1) -> None:
+    """Write 20 base files a commit, and the JSON commits that name them."""
     (folder / ".hoodie").mkdir(parents=True)
     properties = {
-        "hoodie.table.name": "wide",
+        "hoodie.table.name": folder.name,
         "hoodie.table.type": "COPY_ON_WRITE",
         "hoodie.table.version": "6",
         "hoodie.table.recordkey.fields": "c_key",
@@ -106,36 +151,42 @@ def make_table(folder: Path) -> None:
     }
     text = "".join(f"{k}={v}\n" for k, v in properties.items())
     (folder / ".hoodie" / "hoodie.properties").write_text(text, encoding="utf-8")
+    for commit in range(commits):
+        write_commit(folder, rows, commit)
+
+
+def write_commit(folder: Path, rows: int, commit: int) -> None:
+    """Write every file anew; the second commit changes one row in a hundred."""
     stats = []
     for number in range(FILES):
-        rows = make_rows(number, ROWS // FILES)
-        name = f"file{number:02d}-0_0-0-0_{INSTANT}.parquet"
-        pq.write_table(rows, folder / name, store_schema=False)
+        made = make_rows(number, rows // FILES, commit)
+        name = f"file{number:02d}-0_0-0-0_{INSTANTS[commit]}.parquet"
+        pq.write_table(made, folder / name, store_schema=False)
         size = (folder / name).stat().st_size
-        counts = {"numWrites": rows.num_rows, "numInserts": rows.num_rows, "numUpdateWrites": 0, "numDeletes": 0}
-        stats.append({"fileId": f"file{number:02d}-0", "path": name, "fileSizeInBytes": size, **counts})
-    avro = {"type": "record", "name": "wide", "fields": [avro_field(f) for f in rows.schema if f.name[0] != "_"]}
+        inserts = 0 if commit else made.num_rows
+        counts = {"numWrites": made.num_rows, "numInserts": inserts, "numUpdateWrites": made.num_rows // 100 * commit}
+        stats.append({"fileId": f"file{number:02d}-0", "path": name, "fileSizeInBytes": size, "numDeletes": 0} | counts)
+    avro = {"type": "record", "name": "wide", "fields": [avro_field(f) for f in made.schema if f.name[0] != "_"]}
     content = {
         "partitionToWriteStats": {"": stats},
         "compacted": False,
         "extraMetadata": {"schema": json.dumps(avro)},
-        "operationType": "BULK_INSERT",
+        "operationType": "UPSERT" if commit else "BULK_INSERT",
     }
-    (folder / ".hoodie" / f"{INSTANT}.commit").write_text(json.dumps(content), encoding="utf-8")
+    (folder / ".hoodie" / f"{INSTANTS[commit]}.commit").write_text(json.dumps(content), encoding="utf-8")
 
 
-def make_rows(number: int, rows: int) -> pa.Table:
+def make_rows(number: int, rows: int, commit: int) -> pa.Table:
     """Make 27 columns: Hudi's five, the key, and 21 of the kinds that operational tables have."""
     random = np.random.default_rng(number)
     keys = np.arange(rows, dtype=np.int64) + number * rows
-    name = f"file{number:02d}-0_0-0-0_{INSTANT}.parquet"
     text_keys = pa.array(keys).cast(pa.string())
     columns: dict[str, Any] = {
-        "_hoodie_commit_time": pa.array([INSTANT]).take(pa.array(np.zeros(rows, np.int64))),
-        "_hoodie_commit_seqno": pc.binary_join_element_wise(f"{INSTANT}_{number}", text_keys, "_"),
+        "_hoodie_commit_time": pa.repeat(INSTANTS[0], rows),
+        "_hoodie_commit_seqno": pc.binary_join_element_wise(f"{INSTANTS[0]}_{number}", text_keys, "_"),
         "_hoodie_record_key": text_keys,
-        "_hoodie_partition_path": pa.array([""]).take(pa.array(np.zeros(rows, np.int64))),
-        "_hoodie_file_name": pa.array([name]).take(pa.array(np.zeros(rows, np.int64))),
+        "_hoodie_partition_path": pa.repeat("", rows),
+        "_hoodie_file_name": pa.repeat(f"file{number:02d}-0_0-0-0_{INSTANTS[commit]}.parquet", rows),
         "c_key": keys,
     }
     words = pa.array([f"word {i}" for i in range(1000)])
@@ -147,6 +198,7 @@ def make_rows(number: int, rows: int) -> pa.Table:
     for i in range(1, 4):
         moments = start + random.integers(0, 10**13, rows).astype("timedelta64[us]")
         columns[f"c_time_{i}"] = pa.array(moments, pa.timestamp("us", tz="UTC"))
+    columns["c_int_1"] = columns["c_int_1"] + commit * (keys % 100 == 0)
     return pa.table(columns)
 
 
