@@ -55,6 +55,7 @@ _AS_TEXT = {  # what text may be compared with, and the type it is read as
     "uuid": "UUID",
 }
 _MOST_DIGITS = 38
+_MOST_DIGITS_OF_64_BITS = 18
 _EXACT_DIGITS = 15  # of a decimal whose division by a power of ten is the nearest double
 _NUMBER = r"'\s*[+-]?\d+(\.\d*)?\s*'"
 
@@ -102,6 +103,13 @@ class Form:
     def is_number(self) -> bool:
         """Whether a tolerance can be a number."""
         return self.kind in ("whole", "huge", "decimal", "float")
+
+    @property
+    def is_wide(self) -> bool:
+        """Whether values are numbers of 128 bits."""
+        return self.kind in ("huge", "nanoseconds") or (
+            self.kind == "decimal" and self.digits > _MOST_DIGITS_OF_64_BITS
+        )
 
     @property
     def is_time(self) -> bool:

@@ -320,7 +320,7 @@ class _Attempt:
         check.loaded, check.changes, check.last_sequence = ordering.loaded, ordering.changes, ordering.last_sequence
 
     def _read_lake(self, aligned: Aligned) -> None:
-        """Make `lake_rows`, slim: the key, the sequence, the number of the values."""
+        """Show `lake_rows`, slim: the key, the sequence, the number of the values; read from the files each time."""
         lake, name = self._whole_lake(), self.side.column(self.staged.sequence)
         sequence = next((p for p in aligned.pairs if p.is_sequence), None) if name is not None else None
         near = "".join(f", {{}} AS t{i}" for i, _ in enumerate(aligned.near))
@@ -331,7 +331,7 @@ class _Attempt:
             more = near.format(*(p.theirs(part) for p in aligned.near))
             return f"{keys}, {seq} AS seq, {aligned.number(part, ours=False)} AS h{more}"
 
-        self.work.run(f"CREATE TABLE lake_rows AS {lake.select(columns)}")
+        self.work.run(f"CREATE VIEW lake_rows AS {lake.select(columns)}")
 
     # --- counts
 

@@ -24,6 +24,8 @@ MISSING, EXTRA, CHANGED, DUPLICATE, UNVERIFIED = "missing", "extra", "changed", 
 KINDS = (MISSING, EXTRA, CHANGED, DUPLICATE)
 PIPELINE_COLUMNS = tuple(n.casefold() for n in (*SEQUENCE_NAMES, *OPERATION_NAMES))  # a lake may leave them out
 
+BUCKETS = 1 << 16  # of keys, sifted before the join
+
 Tolerance = float | int | Decimal | timedelta
 Tolerances = Tolerance | Mapping[str, Tolerance] | None
 
@@ -94,8 +96,13 @@ class Aligned:
 
     def number(self, part: Part, *, ours: bool) -> str:
         """The SQL of a number for the values of the columns without tolerance; the same for the same values."""
-        columns = [p.ours(part) if ours else p.theirs(part) for p in self.exact]
+        columns = [_hashed(p, p.ours(part) if ours else p.theirs(part)) for p in self.exact]
         return f"hash({', '.join(columns)})" if columns else "CAST(0 AS UBIGINT)"
+
+
+def _hashed(pair: Pair, value: str) -> str:
+    """Numbers of 128 bits as text: DuckDB gives 0 and -1, and others whose two halves are alike, one number."""
+    return f"CAST({value} AS VARCHAR)" if pair.form.is_wide and not pair.is_sequence else value
 
 
 def align(
@@ -218,8 +225,6 @@ class Comparison:
         How many columns the key has.
     near : sequence of Pair
         The columns with a tolerance.
-    wanted_rows : int
-        The rows of `wanted`.
     """
 
     work: Workspace
@@ -228,14 +233,11 @@ class Comparison:
     found: str
     keys: int
     near: Sequence[Pair] = ()
-    wanted_rows: int = 0
-    found_rows: int = 0
     counts: Counter[str] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
         self.r = ", ".join(f"r{i}" for i in range(self.keys))
-        self.wanted_rows = int(self.work.value(f"SELECT count(*) FROM {self.wanted}"))
-        self.found_rows = int(self.work.value(f"SELECT count(*) FROM {self.found}"))
+        self._sift()
         self._join()
         self._count_kinds()
 
@@ -248,6 +250,23 @@ class Comparison:
         """The SQL that says whether two rows have one key; NULL is a key like any other."""
         return " AND ".join(f"{one}.r{i} IS NOT DISTINCT FROM {other}.r{i}" for i in range(self.keys))
 
+    def _sift(self) -> None:
+        """Find the buckets of keys in which the sides differ, by counts and sums of numbers; the others are equal."""
+        bucket = f"hash({self.r}) & {BUCKETS - 1}"
+        sides = (
+            f"(SELECT {bucket} AS b, count(*) AS n, sum(hash({self.r}, h)) AS s FROM {side} GROUP BY b)"
+            for side in (self.wanted, self.found)
+        )
+        differs = "true" if self.near else "w.n IS DISTINCT FROM f.n OR w.s IS DISTINCT FROM f.s"
+        self.work.run(
+            f"CREATE TABLE {self.name}_buckets AS SELECT b, coalesce(w.n, 0) AS wanted, coalesce(f.n, 0) AS found "
+            f"FROM {next(sides)} AS w FULL JOIN {next(sides)} AS f USING (b) WHERE {differs}"
+        )
+        kept = f"SEMI JOIN {self.name}_buckets ON {bucket} = {self.name}_buckets.b"
+        self.wanted, self.found = (f"(SELECT * FROM {side} {kept})" for side in (self.wanted, self.found))
+        counted = self.work.rows(f"SELECT coalesce(sum(wanted), 0), coalesce(sum(found), 0) FROM {self.name}_buckets")
+        self.sifted = (int(counted[0][0]), int(counted[0][1]))
+
     def _join(self) -> None:
         near = "".join(f", t{i}" for i, _ in enumerate(self.near))
         differs = " OR ".join(["w.h <> f.h", *(p.differs(f"w.t{i}", f"f.t{i}") for i, p in enumerate(self.near))])
@@ -255,15 +274,15 @@ class Comparison:
         joined = " AND ".join(f"w.r{i} = f.r{i}" for i in range(self.keys))
         self.work.run(
             f"CREATE TABLE {self.name}_mismatched AS "
-            f"SELECT {key}, w.there IS NOT NULL AS wanted, f.there IS NOT NULL AS found "
-            f"FROM (SELECT {self.r}, h{near}, true AS there FROM {self.wanted}) AS w "
-            f"FULL JOIN (SELECT {self.r}, h{near}, true AS there FROM {self.found}) AS f ON {joined} "
-            f"WHERE w.there IS NULL OR f.there IS NULL OR {differs}"
+            f"SELECT {key}, w.h IS NOT NULL AS wanted, f.h IS NOT NULL AS found "
+            f"FROM (SELECT {self.r}, h{near} FROM {self.wanted}) AS w "
+            f"FULL JOIN (SELECT {self.r}, h{near} FROM {self.found}) AS f ON {joined} "
+            f"WHERE w.h IS NULL OR f.h IS NULL OR {differs}"
         )
         alone = f"SELECT count(*) FILTER (NOT found), count(*) FILTER (NOT wanted) FROM {self.name}_mismatched"
         wanted_alone, found_alone = self.work.rows(alone)[0]
-        if self.wanted_rows - wanted_alone != self.found_rows - found_alone:
-            repeated_keys(self.work, self.found, self.r, f"{self.name}_repeated", self.found_rows)
+        if self.sifted[0] - wanted_alone != self.sifted[1] - found_alone:
+            repeated_keys(self.work, self.found, self.r, f"{self.name}_repeated", self.sifted[1])
             self.work.run(f"INSERT INTO {self.name}_mismatched SELECT {self.r}, true, true FROM {self.name}_repeated")
 
     def _count_kinds(self) -> None:

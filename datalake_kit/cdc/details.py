@@ -95,10 +95,11 @@ def changed_columns(
     )
     hidden = {m.casefold() for m in mask}
     apart = ", ".join(_apart(i, pair, pair.name.casefold() in hidden) for i, pair in enumerate(aligned.pairs))
+    for side, table in ((ours, "ours"), (theirs, "theirs")):  # apart: else a whole side may be held for the join
+        work.run(f"CREATE TABLE {name}_{table} AS {side.wide(comparison, aligned, ours=side is ours)}")
     found = work.rows(
         f"SELECT o.id, list_filter([{apart}], lambda x: x IS NOT NULL) "
-        f"FROM ({ours.wide(comparison, aligned, ours=True)}) AS o "
-        f"JOIN ({theirs.wide(comparison, aligned, ours=False)}) AS t USING (id)"
+        f"FROM {name}_ours AS o JOIN {name}_theirs AS t USING (id)"
     )
     return {number: _changed(aligned, members) for number, members in found}
 
@@ -153,7 +154,7 @@ class Side:
     def _found(self, comparison: Comparison) -> str:
         if self.place is not None:
             return "s.dk_file = q.file AND s.dk_pos = q.pos"
-        return " AND ".join(f"s.dk_r{i} IS NOT DISTINCT FROM q.r{i}" for i in range(comparison.keys))
+        return " AND ".join(f"s.dk_r{i} = q.r{i}" for i in range(comparison.keys))  # none is NULL: both sides have it
 
 
 def _columns(part: Part, aligned: Aligned, ours: bool) -> list[str]:

@@ -162,13 +162,13 @@ def _broken(file: Path, folder: Path, problem: str) -> Fault:
 
 def _without_unreadable(snapshot: Snapshot) -> Snapshot:
     """Leave out file groups whose newest base file has its size and is no Parquet file inside; they are at fault."""
-    bases = {snapshot.folder / s.base.path: s for s in snapshot.slices}
+    bases = {snapshot.folder / s.base.path: s for s in snapshot.slices if s.base_file}
     bad = unreadable(bases)
     if not bad:
         return snapshot
     left = copy.copy(snapshot)
     spoiled: dict[str, FileSlice] = {bases[f].base.path: bases[f] for f in bad}
-    left.slices = tuple(s for s in snapshot.slices if s.base.path not in spoiled)
+    left.slices = tuple(s for s in snapshot.slices if s.files[0].path not in spoiled)
     left.faults = (*snapshot.faults, *(SliceFault(bases[f].base, problem) for f, problem in bad.items()))
     return left
 

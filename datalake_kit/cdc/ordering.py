@@ -2,7 +2,8 @@
 
 Tables of the workspace, each with the key's columns k0, k1, ... and `file`, `pos`, `op`, `seq`:
 
-- `staged`: every row up to the cut, slim. `all_staged` has those after the cut too.
+- `staged`: every row up to the cut, slim. `all_staged` has those after the cut too. Rows of the full load are read
+  from the files each time.
 - `touched`: the keys that have a change, or several rows in the full load.
 - `ordered`: the rows of these keys, `n` their place in the order; `latest`: the row is the current state of its key;
   `version`: it is the last of its key and sequence.
@@ -23,7 +24,7 @@ from datalake_kit.cdc.staged import StagedTable
 from datalake_kit.cdc.workspace import Workspace
 from datalake_kit.errors import DataError
 
-ROWS_A_PASS = 3_000_000  # keys are grouped in so many passes that each fits into memory
+ROWS_A_PASS = 2_000_000  # keys are grouped in so many passes that each fits into memory
 Write = Callable[[Part], str]
 
 
@@ -104,7 +105,7 @@ class Ordering:
 
     def _read(self, until: str | None) -> None:
         self.work.run("CREATE TYPE operation AS ENUM ('L', 'I', 'U', 'D')")
-        self.work.run(f"CREATE TABLE all_staged AS {self.relation.select(self._slim)}")
+        self._show_rows()
         nulls = ", ".join(f"count(*) FILTER (k{i} IS NULL)" for i, _ in enumerate(self.keys))
         for name, count in zip(self.keys, self.work.rows(f"SELECT {nulls} FROM all_staged")[0], strict=True):
             if count:
@@ -114,6 +115,16 @@ class Ordering:
         self.work.run("CREATE TABLE cut AS SELECT CAST($until AS VARCHAR) AS until", {"until": until})
         keep = "op = 'L' OR seq <= (SELECT until FROM cut)" if until is not None else "true"
         self.work.run(f"CREATE VIEW staged AS SELECT * FROM all_staged WHERE {keep}")
+
+    def _show_rows(self) -> None:
+        """The full load stays in its files and is read as often as needed; the changes are held, slim."""
+        loads = [p for p in self.relation.parts if self.staged.is_load(p)]
+        changes = Relation(tuple(p for p in self.relation.parts if p not in loads), self.relation.names)
+        parts = [f"SELECT {self._slim(part)} FROM {part.source}" for part in loads]
+        if changes.parts:
+            self.work.run(f"CREATE TABLE staged_changes AS {changes.select(self._slim)}")
+            parts.append("SELECT * FROM staged_changes")
+        self.work.run(f"CREATE VIEW all_staged AS {' UNION ALL '.join(parts)}")
 
     def _slim(self, part: Part) -> str:
         file, position, operation = self.staged.origin(part)

@@ -150,9 +150,9 @@ class SourceHop:
         def columns(part: Part) -> str:
             keys = ", ".join(f"{p.ours(part)} AS r{i}" for i, p in enumerate(aligned.keys))
             near = "".join(f", {p.ours(part)} AS t{i}" for i, p in enumerate(aligned.near))
-            return f"{keys}, '' AS seq, {aligned.number(part, ours=True)} AS h{near}"
+            return f"{keys}, {aligned.number(part, ours=True)} AS h{near}"
 
-        self.work.run(f"CREATE TABLE source_rows AS {relation.select(columns)}")
+        self.work.run(f"CREATE VIEW source_rows AS SELECT *, '' AS seq FROM ({relation.select(columns)})")
         self._leave_out_unsure()
         comparison = Comparison(self.work, "origin", "source_rows", "source_found", len(self.keys), aligned.near)
         many = sum(comparison.counts.values())
@@ -199,9 +199,10 @@ class SourceHop:
                 f"{shown}; these cannot be compared. Name the right keys"
             )
             self.check.note(UNVERIFIED, hop=self.hop, explanation=text)
-        self.work.run(f"DELETE FROM source_rows WHERE {nulls} OR ({r}) IN (SELECT ({r}) FROM source_repeated)")
-        self.work.run(f"CREATE TABLE source_kept AS SELECT * FROM source_found ANTI JOIN source_repeated USING ({r})")
-        self.work.run("CREATE OR REPLACE VIEW source_found AS SELECT * FROM source_kept")
+        for name in ("rows", "found"):
+            self.work.run(f"ALTER VIEW source_{name} RENAME TO source_{name}_all")
+            sure = f"SELECT * FROM source_{name}_all ANTI JOIN source_repeated USING ({r})"
+            self.work.run(f"CREATE VIEW source_{name} AS {sure}" + (f" WHERE NOT ({nulls})" if name == "rows" else ""))
 
     def _note_absent(self, names: Sequence[str]) -> None:
         if self.relation is None or not names:

@@ -99,6 +99,10 @@ class StagedTable:
                 raise _not_together(self.files[0], f"{name} is {kinds}.")
         return found
 
+    def is_load(self, part: Part) -> bool:
+        """Whether a part has rows of the full load alone, in files."""
+        return self.held is None and self.files[part.numbers[0]].kind == FULL_LOAD
+
     def origin(self, part: Part) -> tuple[str, str, str]:
         """The SQL of a part's file number, position in the file, and operation."""
         if self.held is not None:

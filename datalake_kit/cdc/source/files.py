@@ -10,7 +10,17 @@ from typing import TYPE_CHECKING, Any
 
 from datalake_kit.cdc.source.base import Source, SourceDifferences
 from datalake_kit.errors import ParameterError, UnreadableFileError
-from datalake_kit.storage import check_parquet, list_files, local_path, write_atomically
+from datalake_kit.storage import (
+    Place,
+    check_parquet,
+    for_each,
+    list_files,
+    local_copy,
+    local_path,
+    place,
+    read_footer,
+    write_atomically,
+)
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -48,36 +58,40 @@ class _RowSource(Source):
 
 
 class ParquetSource(_RowSource):
-    """Parquet files: a file, a folder of them, or a list."""
+    """Parquet files in a folder or on S3: a file, a folder of them, or a list."""
 
     def __init__(self, source: str | os.PathLike[str] | Iterable[str | os.PathLike[str]]) -> None:
         self.label = str(source) if isinstance(source, (str, os.PathLike)) else "Parquet files"
         self.files = _files(source)
-        for file in self.files:
-            check_parquet(file)
-        self.columns = self._columns()
+        footers = for_each(_footer, self.files)
+        self._rows = sum(f.num_rows for f in footers)
+        self.columns = {f.name: str(f.type) for footer in reversed(footers) for f in footer.schema.to_arrow_schema()}
+        self._copies: tempfile.TemporaryDirectory[str] | None = None
 
     def count(self) -> int:
         """Count the rows by the files' footers."""
-        import pyarrow.parquet as pq
-
-        return sum(pq.read_metadata(f).num_rows for f in self.files)
+        return self._rows
 
     def local_parquet(self, folder: str | Path) -> list[Path] | None:
-        """Return the files themselves."""
-        return list(self.files)
+        """Return the files themselves; of S3 their copies in `folder`."""
+        return [local_copy(file, Path(folder) / str(n)) for n, file in enumerate(self.files)]
 
-    def _columns(self) -> dict[str, str]:
-        import pyarrow.parquet as pq
-
-        found: dict[str, str] = {}
-        for file in self.files:
-            found |= {f.name: str(f.type) for f in pq.read_schema(file) if f.name not in found}
-        return found
+    def close(self) -> None:
+        """Remove the copies of files on S3."""
+        if self._copies is not None:
+            self._copies.cleanup()
 
     def _relation(self, connection: Any) -> str:
-        names = ", ".join("'" + str(f).replace("'", "''") + "'" for f in self.files)
+        if self._copies is None:
+            self._copies = tempfile.TemporaryDirectory(prefix="datalake-kit-")
+        files = self.local_parquet(self._copies.name) or []
+        names = ", ".join("'" + str(f).replace("'", "''") + "'" for f in files)
         return f"(SELECT * FROM read_parquet([{names}], hive_partitioning=false, union_by_name=true))"
+
+
+def _footer(file: Place) -> Any:
+    check_parquet(file)
+    return read_footer(file)
 
 
 class FrameSource(_RowSource):
@@ -106,18 +120,18 @@ class FrameSource(_RowSource):
         return '"source_frame"'
 
 
-def _files(source: Any) -> list[Path]:
+def _files(source: Any) -> list[Place]:
     if not isinstance(source, (str, os.PathLike)):
-        return [local_path(s) for s in source]
-    path = local_path(str(source))
-    if path.is_dir():
-        found = [Path(f) for f in list_files(path, suffixes=SUFFIXES)]
+        return [place(str(s)) for s in source]
+    location = place(str(source))
+    if location.is_dir():
+        found = list_files(location, suffixes=SUFFIXES)
         if not found:
-            raise UnreadableFileError(f"No Parquet file below {path}. Give the folder that holds them.")
-        return found
-    if not path.exists():
-        raise UnreadableFileError(f"There is no {path}. Give a Parquet file, or a folder of them.")
-    return [path]
+            raise UnreadableFileError(f"No Parquet file below {location}. Give the folder that holds them.")
+        return list(found)
+    if not location.exists():
+        raise UnreadableFileError(f"There is no {location}. Give a Parquet file, or a folder of them.")
+    return [location]
 
 
 def _arrow(frame: Any) -> pa.Table:
