@@ -51,3 +51,14 @@ def upload(folder: Path, endpoint: str, key: str) -> str:
     for file in sorted(f for f in folder.rglob("*") if f.is_file()):
         there.put_object(Bucket=BUCKET, Key=f"{key}/{file.relative_to(folder).as_posix()}", Body=file.read_bytes())
     return f"s3://{BUCKET}/{key}"
+
+
+def hudi_rs_options(endpoint: str) -> dict[str, str]:
+    """Give the options by which hudi-rs, the peer in tests, reaches the server."""
+    return {
+        "aws_access_key_id": KEYS["AWS_ACCESS_KEY_ID"],
+        "aws_secret_access_key": KEYS["AWS_SECRET_ACCESS_KEY"],
+        "aws_region": "us-east-1",
+        "aws_endpoint": endpoint,
+        "aws_allow_http": "true",
+    }

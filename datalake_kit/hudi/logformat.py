@@ -1,8 +1,7 @@
 """Hudi's log file format: a row of blocks, each with a header that says what it is and who wrote it.
 
-Used for two things: the archived timeline of table versions up to 6 (Avro blocks of instants), and to learn which
-commit wrote a log file of those versions (their names say only the base file below). Rows of log files are merged
-in `log_merge`.
+Used for the archived timeline of table versions up to 6 (Avro blocks of instants), to learn which commit wrote a log
+file of those versions (their names say only the base file below), and for the rows of log files (`log_records`).
 """
 
 from __future__ import annotations

@@ -156,19 +156,19 @@ class Snapshot:
         return parts_of((self.folder / s.base.path, values[s.partition]) for s in plain)
 
     def merged(self, *, meta: bool = False) -> pa.Table:
-        """Return the rows of the file groups that have log files, merged by hudi-rs.
+        """Return the rows of the file groups that have log files, merged by the rule of the table.
 
         Raises
         ------
         HudiError
-            hudi-rs cannot read a file slice; its base file is named.
+            Log files that are merged by a rule, or hold blocks, that are not read; the table or file is named.
         """
         schema = self.schema(meta=meta)
         tables = list(self.merged_slices(schema))
         return pa.concat_tables(tables) if tables else schema.empty_table()
 
     def merged_slices(self, schema: pa.Schema) -> Iterator[pa.Table]:
-        """Give the rows of each file group that has log files, merged by hudi-rs; raises as `merged`."""
+        """Give the rows of each file group that has log files, merged; raises as `merged`."""
         return merged_slices(self.timeline.table, [s for s in self.slices if s.logs], schema)
 
     @cached_property

@@ -22,7 +22,7 @@ from datalake_kit.storage.listing import (
     read_many,
 )
 from datalake_kit.storage.parquet import PARQUET_MAGIC, check_parquet, open_parquet, read_footer, read_schema
-from datalake_kit.storage.s3 import S3Path, hudi_options, use_profile
+from datalake_kit.storage.s3 import S3Path, use_profile
 from datalake_kit.storage.writing import write_atomically, write_folder_atomically
 
 __all__ = [
@@ -35,7 +35,6 @@ __all__ = [
     "files_in",
     "fingerprint",
     "for_each",
-    "hudi_options",
     "list_files",
     "listing",
     "local_copy",

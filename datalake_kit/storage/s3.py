@@ -11,9 +11,9 @@ from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
 from datalake_kit.errors import UnreadableFileError
-from datalake_kit.storage.s3_client import asked, client_of, hudi_options_of, is_missing, use_profile
+from datalake_kit.storage.s3_client import asked, client_of, is_missing, use_profile
 
-__all__ = ["S3Path", "S3Stat", "hudi_options", "use_profile"]
+__all__ = ["S3Path", "S3Stat", "use_profile"]
 
 _FOLDER_MARKS = ("/", "_$folder$")  # empty objects by which some tools show folders
 
@@ -255,11 +255,3 @@ class S3Path:
 
 def _stat(entry: Any, size: str) -> S3Stat:
     return S3Stat(int(entry[size]), int(entry["LastModified"].timestamp()) * 1_000_000_000, entry.get("ETag", ""))
-
-
-def hudi_options(table: Path | S3Path) -> dict[str, str]:
-    """Return the storage options that hudi-rs needs to open a table: none for a folder.
-
-    They hold credentials: do not show or keep them.
-    """
-    return hudi_options_of(table.bucket) if isinstance(table, S3Path) else {}

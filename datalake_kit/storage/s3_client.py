@@ -147,22 +147,6 @@ def endpoint_of(bucket: str) -> str | None:
     return None if host.endswith((".amazonaws.com", ".amazonaws.com.cn")) and "vpce" not in host else url
 
 
-def hudi_options_of(bucket: str) -> dict[str, str]:
-    """Return hudi-rs's options for a bucket; they hold credentials."""
-    keys, endpoint = credentials_of(bucket), endpoint_of(bucket)
-    options = {
-        "aws_access_key_id": keys.access_key,
-        "aws_secret_access_key": keys.secret_key,
-        "aws_region": region_of(bucket),
-    }
-    if keys.token:
-        options["aws_session_token"] = keys.token
-    if endpoint is not None:
-        options["aws_endpoint"] = endpoint
-        options["aws_allow_http"] = str(endpoint.startswith("http://")).lower()
-    return options
-
-
 def arrow_filesystem(bucket: str) -> Any:
     """Return pyarrow's file system for a bucket, with the credentials as they are now."""
     keys = credentials_of(bucket)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import boto3
+import pyarrow as pa
 import pytest
 
 import datalake_kit as dk
@@ -17,7 +18,7 @@ from datalake_kit.hudi.history import timeline_frame
 from datalake_kit.hudi.rows import read_snapshot
 from datalake_kit.storage import S3Path
 from tests.replication import PUBLIC_ROWS, TRUTH, digest, odp_table, public_table
-from tests.s3 import BUCKET, client, s3_server, upload, use_s3
+from tests.s3 import BUCKET, client, hudi_rs_options, s3_server, upload, use_s3
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
@@ -66,6 +67,15 @@ def test_public_tables(name: str, endpoint: str) -> None:
     assert sorted(map(repr, rows.to_pylist())) == sorted(
         map(repr, read_snapshot(open_snapshot(public_table(name))).to_pylist())
     )
+
+
+@pytest.mark.parametrize("name", ["tables/v6_table_10_mor", "tables/v8_table_3_mor"])
+def test_rows_agree_with_hudi_rs_over_s3(name: str, endpoint: str) -> None:
+    from hudi import HudiTable
+
+    table = upload(odp_table(name), endpoint, f"peer/{name}")
+    theirs = pa.Table.from_batches([pa.record_batch(b) for b in HudiTable(table, hudi_rs_options(endpoint)).read()])
+    assert digest(theirs) == digest(read_snapshot(open_snapshot(table)))
 
 
 def test_opening_costs_few_requests(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> None:
