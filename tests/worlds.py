@@ -51,6 +51,10 @@ class World:
         """The same world with some files never written."""
         return World(tuple(() if n in numbers else rows for n, rows in enumerate(self.files)), self.loads)
 
+    def only(self, key: int) -> World:
+        """The same world with the rows of one key alone."""
+        return World(tuple(tuple(r for r in rows if r[1] == key) for rows in self.files), self.loads)
+
     def dms_files(self) -> tuple[DmsFile, ...]:
         """The DMS files of the world."""
         return tuple(file(n, self.loads) for n in range(len(self.files)))
