@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import io
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import pytest
 
 from datalake_kit.cdc.source import is_database, open_source
 from datalake_kit.errors import ConfigError, MissingPackageError, ParameterError, UnreadableFileError
+from tests.s3 import BUCKET, client, s3_server, use_s3
 
 
 def frame() -> pd.DataFrame:
@@ -68,6 +70,22 @@ def test_parquet_files(tmp_path: Path) -> None:
             assert source.local_parquet(tmp_path / "none") == sorted(folder.glob("*.parquet"))
             assert source.differences(lake(), "t", None, ["pk_id"]).keys.changed == [3]
     assert not (tmp_path / "none").exists()
+
+
+def test_parquet_files_on_s3(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with s3_server() as endpoint:
+        use_s3(monkeypatch, endpoint)
+        for number, part in enumerate((frame().iloc[:2], frame().iloc[2:])):
+            buffer = io.BytesIO()
+            pq.write_table(pa.Table.from_pandas(part, preserve_index=False), buffer)
+            client(endpoint).put_object(Bucket=BUCKET, Key=f"dump/{number}/part.parquet", Body=buffer.getvalue())
+        with open_source(f"s3://{BUCKET}/dump") as source:
+            assert source.count() == 3
+            assert list(source.columns) == ["PK_ID", "fare", "flag"]
+            assert len(set(source.local_parquet(tmp_path) or [])) == 2
+            assert source.differences(lake(), "t", None, ["pk_id"]).keys.changed == [3]
+        with pytest.raises(UnreadableFileError, match="There is no"):
+            open_source(f"s3://{BUCKET}/absent")
 
 
 def test_what_is_no_source(tmp_path: Path) -> None:

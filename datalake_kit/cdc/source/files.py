@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -64,8 +65,11 @@ class ParquetSource(_RowSource):
         self.label = str(source) if isinstance(source, (str, os.PathLike)) else "Parquet files"
         self.files = _files(source)
         footers = for_each(_footer, self.files)
-        self._rows = sum(f.num_rows for f in footers)
-        self.columns = {f.name: str(f.type) for footer in reversed(footers) for f in footer.schema.to_arrow_schema()}
+        self._rows = sum(int(f.num_rows) for f in footers)
+        columns: dict[str, str] = {}
+        for field in (f for footer in footers for f in footer.schema.to_arrow_schema()):
+            columns.setdefault(field.name, str(field.type))
+        self.columns = columns
         self._copies: tempfile.TemporaryDirectory[str] | None = None
 
     def count(self) -> int:
