@@ -168,9 +168,9 @@ def test_the_timeline_is_that_of_the_folder(name: str, endpoint: str) -> None:
 
 
 def test_health_names_the_object_at_fault(endpoint: str) -> None:
-    healthy = upload(odp_table("tables/v8_table_1"), endpoint, "healthy")
+    healthy = upload(odp_table("tables/v8_table_1"), endpoint, "health/good")
     assert health_of(healthy).ok
-    found = health_of(upload(odp_table("damaged/v8_table_1_base_deleted"), endpoint, "damaged")).findings
+    found = health_of(upload(odp_table("damaged/v8_table_1_base_deleted"), endpoint, "health/gone")).findings
     assert found["name"].tolist() == ["missing-base-file"]
-    moved = health_of(upload(odp_table("tables/v8_table_2"), endpoint, "moved")).findings
+    moved = health_of(upload(odp_table("tables/v8_table_2"), endpoint, "health/moved")).findings
     assert moved["count"].tolist() == [12, 10]
