@@ -52,7 +52,8 @@ found = len(compared.df1_unq_rows) + len(compared.df2_unq_rows), compared.matche
 """
 PANDAS = """
 one, other = pd.read_parquet(ours), pd.read_parquet(theirs)
-compared = datacompy.PandasCompare(one, other, join_columns="PK_ID")
+compare = getattr(datacompy, "PandasCompare", None) or datacompy.Compare
+compared = compare(one, other, join_columns="PK_ID")
 found = len(compared.df1_unq_rows) + len(compared.df2_unq_rows), compared.matches()
 """
 JOBS = (

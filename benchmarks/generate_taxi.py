@@ -2,8 +2,9 @@
 
     python benchmarks/generate_taxi.py [folder] [--rows 1369769] [--changes 100000] [--files 10] [--withhold 4]
 
-The table has 20 columns, like the public taxi trips; every value is a function of key and version. Of the changes 30% are inserts, 50% updates, 20% deletes; keys come again. `--withhold N` leaves change file
-N out of the lake's table, which is plain Parquet in four files. Without a folder the table is made and thrown away.
+The table has 20 columns, like the public taxi trips; every value is a function of key and version. Of the changes 30%
+are inserts, 50% updates, 20% deletes; keys come again. `--withhold N` leaves change file N out of the lake's table,
+which is plain Parquet in four files. Without a folder the table is made and thrown away.
 """
 
 from __future__ import annotations
