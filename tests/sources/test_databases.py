@@ -21,7 +21,7 @@ from datalake_kit.errors import (
     ParameterError,
     TableNotFoundError,
 )
-from tests.services import PASSWORD, Service
+from tests.services import PASSWORD, Service, running
 from tests.sources.conftest import Database, fill
 
 pytestmark = pytest.mark.external
@@ -55,7 +55,7 @@ def test_types_of_mysql(on_mariadb: Database, lake: duckdb.DuckDBPyConnection) -
     lake.execute(
         "CREATE TABLE t AS SELECT 42::INT AS K, true AS FLAG, 18446744073709551615::UBIGINT AS BIG, true AS B1, "
         "'\\x00\\x05'::BLOB AS B12, 0::SMALLINT AS Y, 'b|c' AS E, 'x,y' AS S, '-100:00:00.500' AS TM, "
-        "1.5::DECIMAL(6,2) AS MONEY, 0.1::FLOAT::DOUBLE AS F, 'é' AS OLD, '\\x01\\x00\\x00\\x00'::BLOB AS BIN4, "
+        "1.5::DECIMAL(6,2) AS MONEY, 0.1::FLOAT::DOUBLE AS F, 'é  ' AS OLD, '\\x01\\x00\\x00\\x00'::BLOB AS BIN4, "
         "DATE '2024-02-29' AS Z, TIMESTAMP '2021-06-01 10:00:00' AS TS, 1.25::DECIMAL(10,2) AS D12"
     )
     with opened(on_mariadb) as source:
@@ -78,7 +78,7 @@ def test_types_of_postgresql(on_postgresql: Database, lake: duckdb.DuckDBPyConne
     lake.execute(
         "CREATE TABLE t AS SELECT 1 AS K, 'true' AS YES, 'so|so' AS M, 1.5::DECIMAL(8,2) AS P, "
         """'{"b": 1.0, "aa": 2}' AS J, '00000000-0000-0000-0000-0000000000FF' AS U, true AS B1, '00101' AS BITS, """
-        "1::DECIMAL(28,6) AS ODD, '{1}' AS A, 'x' AS WIDE, 'ab' AS C, '1 day' AS SPAN"
+        "1::DECIMAL(28,6) AS ODD, '{1}' AS A, 'x' AS WIDE, 'ab  ' AS C, '1 day' AS SPAN"
     )
     with opened(on_postgresql) as source:
         found = source.differences(lake, "t", None, ["k"])
@@ -188,7 +188,7 @@ def test_text_keys_that_collations_mix_up(fresh: Database, lake: duckdb.DuckDBPy
         "\uffff",
     ]
     words += [f"k{i:04d}" for i in range(3000)]
-    fresh.run(f"CREATE TABLE t (k {'text' if fresh.is_postgresql else 'varchar(20) collate utf8mb4_bin'}, v int)")
+    fresh.run(f"CREATE TABLE t (k {'text' if fresh.is_postgresql else 'varchar(20) collate utf8mb4_general_ci'}, v int)")
     fresh.insert("t", [(w, i) for i, w in enumerate(words)])
     fill(lake, [(w, i) for i, w in enumerate(words)], "k VARCHAR, v INT")
     lake.execute("DELETE FROM t WHERE k IN ('A', 'a ', '\uffff'); UPDATE t SET v = -1 WHERE k IN ('á', '', 'k1234')")
@@ -388,6 +388,23 @@ def test_a_statement_that_takes_too_long(fresh: Database) -> None:
         source.run(LONG)  # type: ignore[attr-defined]
 
 
+def test_a_server_that_stops_while_a_table_is_read(server: Service) -> None:
+    with running("postgresql" if server.scheme == "postgresql" else "mariadb") as own:
+        database = Database(own)
+        create(database, "k int primary key, v text")
+        database.insert("t", [(i, "x" * 50) for i in range(2000)])
+        source = opened(database)
+        database.close()
+        killer = threading.Timer(0.3, own.stop)
+        killer.start()
+        with source, pytest.raises(EngineError, match="The connection was lost") as caught:
+            source.run(LONG)  # type: ignore[attr-defined]
+        killer.join()
+        assert "s3cret" not in told(caught.value)
+        with pytest.raises(EngineError, match="Check host, port and network"):
+            opened(database)
+
+
 def test_the_source_is_only_read_and_at_one_moment(fresh: Database) -> None:
     create(fresh, "k int primary key", "(1)")
     with opened(fresh) as source:
@@ -408,6 +425,13 @@ def test_a_database_that_does_not_keep_utf8(postgresql: Service) -> None:
         open_source(postgresql.url_of("kit", PASSWORD, "latin"), "t")
     database.run("DROP DATABASE latin")
     database.close()
+
+
+def test_a_url_of_sqlalchemy(fresh: Database) -> None:
+    create(fresh, "k int primary key", "(1)")
+    for given in (fresh.engine, fresh.engine.url):
+        with open_source(given, "t") as source:
+            assert source.count() == 1
 
 
 def test_the_url_may_come_from_the_environment(fresh: Database, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -210,11 +210,6 @@ class DigestDialect(ABC):
         inner = self.rows(relation, keys, self.digest(fields), ranges)
         return f"SELECT {names}, h FROM ({inner}) d WHERE {self.bucket(keys, ranges)} >= 0"
 
-    def key_range(self, relation: str, keys: Sequence[Key]) -> str:
-        """Smallest and largest value of the first key column, and the number of rows."""
-        key = self.key(keys[0])
-        return f"SELECT min({key}), max({key}), count(*) FROM {relation}"
-
     def quantiles(self, relation: str, keys: Sequence[Key], ranges: Sequence[Range], parts: int) -> str:
         """Keys that cut each range into parts of about as many rows: range and key, one row a cut."""
         names = ", ".join(f"k{i}" for i, _ in enumerate(keys))

@@ -35,7 +35,7 @@ def open_source(
     ----------
     source : DataFrame, Arrow table, path, list of paths, or database URL
         `mysql://user:password@host/database`, `mariadb://...`, `postgresql://...`, or any SQLAlchemy URL of these with
-        a driver. Without it the environment variable DATALAKE_KIT_SOURCE_URL counts.
+        a driver, as text or as SQLAlchemy's object. Without it the environment variable DATALAKE_KIT_SOURCE_URL counts.
     table : str, optional
         The table of a database: `schema.table`, or `table` where one schema has it.
     timeout_seconds : float, optional
@@ -70,6 +70,7 @@ def open_source(
         source = os.environ.get(URL_VARIABLE)
         if not source:
             raise ConfigError(f"No source said. Give source=, or set {URL_VARIABLE} to the URL of a database.")
+    source = _spelled(source)
     if is_database(source):
         if not table:
             raise ParameterError("Say which table of the database is the source: table='schema.table'.")
@@ -85,6 +86,12 @@ def open_source(
     if isinstance(source, (str, os.PathLike)) or (isinstance(source, Iterable) and _are_paths(source)):
         return ParquetSource(source)
     return FrameSource(source)
+
+
+def _spelled(source: Any) -> Any:
+    """SQLAlchemy's URL and Engine as the text that they stand for, password and all; anything else as it is."""
+    url = getattr(source, "url", source) if type(source).__module__.startswith("sqlalchemy.") else source
+    return url.render_as_string(hide_password=False) if hasattr(url, "render_as_string") else source
 
 
 def is_database(source: Any) -> bool:

@@ -20,6 +20,8 @@ from datalake_kit.errors import ConfigError, EngineError, MissingPackageError
 if TYPE_CHECKING:
     from sqlalchemy.engine import URL
 
+    from datalake_kit.cdc.digest.pair import TypedSide
+
 DRIVERS = {"mysql": "pymysql", "mariadb": "pymysql", "postgresql": "psycopg", "postgres": "psycopg"}
 CONNECT_SECONDS = 10
 
@@ -80,10 +82,22 @@ class DatabaseSource(Source):
         **limits: Any,
     ) -> SourceDifferences:
         """Compare with a relation of a DuckDB connection; see `Source.differences`."""
-        from datalake_kit.cdc.digest.pair import compare_sides
         from datalake_kit.cdc.digest.side import DuckDBSide
 
-        other = DuckDBSide(connection, relation)
+        return self.differences_from(DuckDBSide(connection, relation), columns, keys, until=until, **limits)
+
+    def differences_from(
+        self,
+        other: TypedSide,
+        columns: Iterable[str] | Mapping[str, str] | None,
+        keys: Sequence[str],
+        *,
+        until: tuple[str, Any] | None = None,
+        **limits: Any,
+    ) -> SourceDifferences:
+        """Compare with any side of a digest, such as `AthenaSide(lake, "shop.orders")`; see `Source.differences`."""
+        from datalake_kit.cdc.digest.pair import compare_sides
+
         unique = self._facts.are_unique(keys)
         return compare_sides(self, other, keys, columns=columns, until=until, unique=unique, **limits)
 
