@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 
+import duckdb
 import pytest
 
 from datalake_kit.cdc.digest import DuckDBDigest, MySQLDigest, PostgreSQLDigest
 from datalake_kit.cdc.digest.dialect import DigestDialect
+from datalake_kit.cdc.digest.families import Family
 from datalake_kit.cdc.digest.ranges import Range
 from datalake_kit.cdc.source import open_source
 from tests.sources import hostile
@@ -82,3 +85,27 @@ def test_each_column_set_to_null_is_found_where_it_was_not(filled: Database) -> 
             assert found.keys.changed == [r[0] for r in hostile.rows() if r[position] is not None], column.name
             assert {c.column for c in found.columns} == {column.name}
             assert {c.after for c in found.columns} == {None}
+
+
+EDGES = (
+    "1969-12-31 23:59:59.999999", "1999-12-31 23:59:59.999500", "0001-01-01 00:00:00.000999",
+    "9999-12-31 23:59:59.999999", "1899-12-31 00:00:00.0005", "2024-02-29 12:00:00.123456",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("digits", range(7))
+def test_times_are_cut_and_never_rounded(fresh: Database, digits: int) -> None:
+    moments = [dt.datetime.fromisoformat(e) for e in EDGES]
+    kind = "timestamp(6)" if fresh.is_postgresql else "datetime(6)"
+    fresh.run(f"CREATE TABLE t (k int, m {kind})")
+    fresh.insert("t", list(enumerate(moments)))
+    connection = duckdb.connect()
+    connection.execute("CREATE TABLE t (k INT, m TIMESTAMP)")
+    connection.executemany("INSERT INTO t VALUES (?, ?)", list(enumerate(moments)))
+    expected = [hostile.canonical(Family("ts", digits), m) for m in moments]
+    with open_source(fresh.service.url, "t") as source:
+        sides = ((source.dialect, source.run), (DuckDBDigest(), lambda s: connection.execute(s).fetchall()))  # type: ignore[attr-defined]
+        for dialect, run in sides:
+            type_ = dialect.sql_type({"duckdb": "TIMESTAMP"}.get(dialect.name, source.columns["m"]))
+            text = dialect.plain("m", type_, Family("ts", digits))
+            assert [r[0] for r in run(f"SELECT {text} FROM t ORDER BY k")] == expected

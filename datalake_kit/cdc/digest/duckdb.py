@@ -19,6 +19,7 @@ _MOMENTS = {
     "TIMESTAMP WITH TIME ZONE": ("tstz", 6), "TIME": ("time", 6),
 }  # fmt: skip
 _SECONDS = "%Y-%m-%d %H:%M:%S"
+_FRACTIONS = {0: "", 3: ".%g", MICRO: ".%f"}  # strftime cuts, it does not round
 
 
 class DuckDBDigest(DigestDialect):
@@ -62,10 +63,9 @@ class DuckDBDigest(DigestDialect):
             case "char":
                 return f"rtrim(CAST({x} AS VARCHAR), ' ')"
             case "ts":
-                return cut(f"strftime({_in_utc(x, type_)}, '{_SECONDS}.%f')", family.digits)
+                return _moment(_in_utc(x, type_), family.digits)
             case "tsr":
-                moved = f"{_in_utc(x, type_)} + INTERVAL 500 MICROSECOND"
-                return cut(f"strftime({moved}, '{_SECONDS}.%f')", family.digits)
+                return _moment(f"{_in_utc(x, type_)} + INTERVAL 500 MICROSECOND", family.digits)
             case "time":
                 clock = f"strftime(DATE '1970-01-01' + {x}, '%H:%M:%S.%f')"
                 late = f"CASE WHEN {x} = TIME '24:00:00' THEN '24:00:00.000000' ELSE {clock} END"
@@ -112,6 +112,12 @@ class DuckDBDigest(DigestDialect):
 def finer_than_milliseconds(x: str) -> str:
     """Whether any value of a column of times has digits past the millisecond."""
     return f"coalesce(bool_or(epoch_us({x}) % 1000 <> 0), false)"
+
+
+def _moment(x: str, digits: int) -> str:
+    """A time as text, cut to digits of the second."""
+    text = f"strftime({x}, '{_SECONDS}{_FRACTIONS.get(digits, '.%f')}')"
+    return text if digits in _FRACTIONS else cut(text, digits)
 
 
 def _in_utc(x: str, type_: SqlType) -> str:

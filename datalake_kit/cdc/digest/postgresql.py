@@ -16,6 +16,8 @@ _MOMENTS = {
     "timestamp without time zone": "ts", "timestamp with time zone": "tstz", "time without time zone": "time",
 }  # fmt: skip
 
+_FRACTIONS = {0: "", 3: ".MS", MICRO: ".US"}  # to_char cuts, it does not round
+
 
 class PostgreSQLDigest(DigestDialect):
     """PostgreSQL 12 and newer."""
@@ -93,5 +95,7 @@ def _in_utc(x: str, type_: SqlType) -> str:
 def _moment(x: str, digits: int) -> str:
     """A time; infinity and years BC as PostgreSQL alone writes them, so that they equal no other time."""
     usual = f"isfinite({x}) AND {x}>='0001-01-01'"
-    text = cut(f"to_char({x},'YYYY-MM-DD HH24:MI:SS.US')", digits)
+    text = f"to_char({x},'YYYY-MM-DD HH24:MI:SS{_FRACTIONS.get(digits, '.US')}')"
+    if digits not in _FRACTIONS:
+        text = cut(text, digits)
     return f"(CASE WHEN {usual} THEN {text} ELSE {x}::text END)"
