@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -23,36 +23,24 @@ from datalake_kit.cdc.dms import DmsFile
 from datalake_kit.cdc.explain import explain
 from datalake_kit.cdc.findings import Told
 from datalake_kit.cdc.lake_side import COMMIT
+from datalake_kit.cdc.options import Options, depths
 from datalake_kit.cdc.ordering import Ordering
+from datalake_kit.cdc.past_staging import compare_past_staging
 from datalake_kit.cdc.pending import not_in_table
 from datalake_kit.cdc.relation import Relation
 from datalake_kit.cdc.replay import Mode, cut_text, key_names, state_of
 from datalake_kit.cdc.result import EQUAL
-from datalake_kit.cdc.settings import OPERATION_NAMES, SEQUENCE_NAMES
 from datalake_kit.cdc.source_hop import SourceHop
 from datalake_kit.cdc.spool import Spool
 from datalake_kit.cdc.staged import StagedTable, open_staged
-from datalake_kit.cdc.table_check import PAST_STAGING, TO_EXPECTED, TableCheck
-from datalake_kit.cdc.versions import Known, case_of, record_columns
+from datalake_kit.cdc.table_check import TO_EXPECTED, TableCheck
+from datalake_kit.cdc.versions import Known, case_of, newest_commits, record_columns
 from datalake_kit.cdc.waiting import Waiting, ahead_of_cut, known_landings, landing_times, waiting_for
 from datalake_kit.cdc.workspace import Workspace
 
 if TYPE_CHECKING:
     from datalake_kit.cdc.lake_side import LakeSide
     from datalake_kit.cdc.settings import DmsSettings
-
-
-@dataclass(frozen=True)
-class Options:
-    """How a table is compared; see `validate`."""
-
-    level: str = "counts"
-    until: str | datetime | date | None = None
-    tolerance: Tolerances = None
-    mask: Collection[str] = ()
-    source: Any = None
-    settings: DmsSettings | None = None
-    lag: Mapping[str, datetime | None] | Collection[str] | None = None
 
 
 def check_table(
@@ -70,6 +58,7 @@ def check_table(
     source: Any = None,
     settings: DmsSettings | None = None,
     lag: Mapping[str, datetime | None] | Collection[str] | None = None,
+    processed: Collection[str] = (),
 ) -> TableCheck:
     """Check one table.
 
@@ -98,10 +87,12 @@ def check_table(
     settings : DmsSettings, optional
     lag : mapping of file name to landing time, or collection of file names, optional
         Staged files that are known not to be processed yet.
+    processed : collection of str, optional
+        The names of files that are marked as processed.
     """
-    options = Options(level, until, tolerance, tuple(mask), source, settings, lag)
+    options = Options(level, until, tolerance, tuple(mask), source, settings, lag, processed)
     if not files and source is not None:
-        return _without_staging(side, staging, keys, mode, options, count)
+        return compare_past_staging(side, staging, keys, mode, options, count)
     with Spool() as spool:
         staged = _read(spool, files, side.ordering, settings)
         names = key_names(staged, keys, mode)
@@ -119,7 +110,7 @@ def _looked(
 ) -> TableCheck:
     """Look deeper until the verdict is sure; once more without the columns that never arrived."""
     lost: dict[str, int] = {}
-    for depth in (*_depths(side, options), "values"):
+    for depth in (*depths(side, options), "values"):
         with Workspace() as work:
             attempt = _Attempt(work, side, staging, staged, keys, mode, options, depth, count, lost)
             check, settled = attempt.run()
@@ -127,61 +118,6 @@ def _looked(
         if settled:
             break
     return check
-
-
-def _without_staging(
-    side: LakeSide, staging: str, keys: Sequence[str], mode: Mode, options: Options, count: int | None
-) -> TableCheck:
-    """Hold the lake against the source itself; deeper where the counts do not agree."""
-    for depth in (*_depths(side, options), "values"):
-        check = TableCheck(side.name, staging, EQUAL, mode=mode, compared=depth)
-        with Workspace() as work:
-            agrees = _compare_with_source(work, check, side, keys, mode, options, count)
-        if agrees or depth == "values":
-            break
-    return check
-
-
-def _compare_with_source(
-    work: Workspace,
-    check: TableCheck,
-    side: LakeSide,
-    keys: Sequence[str],
-    mode: Mode,
-    options: Options,
-    count: int | None,
-) -> bool:
-    names = list(keys)
-    sequence = side.column(side.ordering) or next((c for n in SEQUENCE_NAMES if (c := side.column(n))), None)
-    current = mode == "H"
-    if current:
-        names = [n for n in names if n.casefold() != (sequence or "").casefold()]
-    keys_only = check.compared == "keys"
-    hop = SourceHop(work, check, options.source, names, PAST_STAGING, keys_only, options.tolerance, options.mask)
-    rows, lake = hop.count(), side.relation(work) if check.compared != "counts" or count is None else None
-    check.lake_rows = count
-    if count is None and lake is not None:
-        check.lake_rows = int(work.value(f"SELECT count(*) FROM ({lake.select(lambda part: '1')})"))
-    agrees = rows == check.lake_rows
-    if not current:
-        check.check("rows", rows, check.lake_rows, passed=agrees)
-    for fault in side.faults():
-        check.note(
-            UNVERIFIED, hop=PAST_STAGING, file=fault.file, commit=fault.commit or None, explanation=fault.problem
-        )
-    if check.compared != "counts" and lake is not None:
-        operation = next((c for n in OPERATION_NAMES if (c := side.column(n))), None)
-        found = [None if n is None else lake.find(n) for n in (sequence, operation)]
-        agrees = hop.compare_with_lake(lake, *found, current=current)
-    check.judge(agrees)
-    return agrees and not (current and check.compared == "counts")
-
-
-def _depths(side: LakeSide, options: Options) -> list[str]:
-    """How deep to look, in turn, until the verdict is sure."""
-    if not side.is_whole or options.until is not None or options.level == "values":
-        return ["values"]
-    return [options.level, "values"]
 
 
 def _read(spool: Spool, files: Sequence[DmsFile], ordering: str | None, settings: DmsSettings | None) -> StagedTable:
@@ -445,33 +381,17 @@ class _Attempt:
             last_commit=self.side.commit,
             pending=not_in_table(self.side.snapshot),
             landed=known_landings(self.staged.files, self.options.lag or ()),
+            processed=[f.name in self.options.processed or None for f in self.staged.files],
             lake=lake,
             commit_column=commit,
             sequence_column=self.side.column(self.staged.sequence),
         )
         reasons = explain(case_of(self.ordering, comparison, found, known, waiting.table))
         told = Told(self.check, aligned, self.options.mask, self.staged.sequence is not None)
-        commits = _commits(comparison, aligned, lake, commit)
+        commits = newest_commits(comparison, aligned, lake, commit)
         for one in found:
             told.add(one, changed.get(one.id), reasons[one.key], commits.get(one.id))
         self.check.note_left_out(many - len(found))
 
 
-def _commits(comparison: Comparison, aligned: Aligned, lake: Relation, column: str | None) -> dict[int, str]:
-    """The newest commit of the lake's rows of each key that differs."""
-    if column is None:
-        return {}
-    keys = lake.select(
-        lambda part: (
-            ", ".join(f"{p.theirs(part)} AS r{i}" for i, p in enumerate(aligned.keys))
-            + f", CAST({part.column(column)[0]} AS VARCHAR) AS committed"
-        )
-    )
-    found = comparison.work.rows(
-        f"SELECT d.id, max(s.committed) FROM ({keys}) AS s JOIN {comparison.name}_keys AS d "
-        f"ON {comparison.same_key('s', 'd')} GROUP BY d.id"
-    )
-    return {number: commit for number, commit in found if commit}
-
-
-__all__ = ["Options", "check_table"]
+__all__ = ["check_table"]

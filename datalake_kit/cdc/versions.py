@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from datalake_kit.cdc.canonical import Form
-from datalake_kit.cdc.compare import Comparison
+from datalake_kit.cdc.compare import Aligned, Comparison
 from datalake_kit.cdc.details import Difference, plain_key
 from datalake_kit.cdc.explain import Case, Fault
 from datalake_kit.cdc.ordering import Ordering, sequence_text
@@ -199,4 +199,21 @@ def record_columns(ordering: Ordering) -> list[str]:
     return [f"{name} AS r{i}" for i, name in enumerate(names)]
 
 
-__all__ = ["Known", "case_of", "record_columns"]
+def newest_commits(comparison: Comparison, aligned: Aligned, lake: Relation, column: str | None) -> dict[int, str]:
+    """The newest commit of the lake's rows of each key that differs."""
+    if column is None:
+        return {}
+    keys = lake.select(
+        lambda part: (
+            ", ".join(f"{p.theirs(part)} AS r{i}" for i, p in enumerate(aligned.keys))
+            + f", CAST({part.column(column)[0]} AS VARCHAR) AS committed"
+        )
+    )
+    found = comparison.work.rows(
+        f"SELECT d.id, max(s.committed) FROM ({keys}) AS s JOIN {comparison.name}_keys AS d "
+        f"ON {comparison.same_key('s', 'd')} GROUP BY d.id"
+    )
+    return {number: commit for number, commit in found if commit}
+
+
+__all__ = ["Known", "case_of", "newest_commits", "record_columns"]

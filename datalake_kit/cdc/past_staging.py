@@ -1,0 +1,66 @@
+"""A table without staged files: the lake held against the source itself."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from datalake_kit.cdc.compare import UNVERIFIED
+from datalake_kit.cdc.options import Options, depths
+from datalake_kit.cdc.replay import Mode
+from datalake_kit.cdc.result import EQUAL
+from datalake_kit.cdc.settings import OPERATION_NAMES, SEQUENCE_NAMES
+from datalake_kit.cdc.source_hop import SourceHop
+from datalake_kit.cdc.table_check import PAST_STAGING, TableCheck
+from datalake_kit.cdc.workspace import Workspace
+
+if TYPE_CHECKING:
+    from datalake_kit.cdc.lake_side import LakeSide
+
+
+def compare_past_staging(
+    side: LakeSide, staging: str, keys: Sequence[str], mode: Mode, options: Options, count: int | None
+) -> TableCheck:
+    """Hold the lake against the source itself; deeper where the counts do not agree."""
+    for depth in (*depths(side, options), "values"):
+        check = TableCheck(side.name, staging, EQUAL, mode=mode, compared=depth)
+        with Workspace() as work:
+            agrees = _compare_with_source(work, check, side, keys, mode, options, count)
+        if agrees or depth == "values":
+            break
+    return check
+
+
+def _compare_with_source(
+    work: Workspace,
+    check: TableCheck,
+    side: LakeSide,
+    keys: Sequence[str],
+    mode: Mode,
+    options: Options,
+    count: int | None,
+) -> bool:
+    names = list(keys)
+    sequence = side.column(side.ordering) or next((c for n in SEQUENCE_NAMES if (c := side.column(n))), None)
+    current = mode == "H"
+    if current:
+        names = [n for n in names if n.casefold() != (sequence or "").casefold()]
+    keys_only = check.compared == "keys"
+    hop = SourceHop(work, check, options.source, names, PAST_STAGING, keys_only, options.tolerance, options.mask)
+    rows, lake = hop.count(), side.relation(work) if check.compared != "counts" or count is None else None
+    check.lake_rows = count
+    if count is None and lake is not None:
+        check.lake_rows = int(work.value(f"SELECT count(*) FROM ({lake.select(lambda part: '1')})"))
+    agrees = rows == check.lake_rows
+    if not current:
+        check.check("rows", rows, check.lake_rows, passed=agrees)
+    for fault in side.faults():
+        check.note(
+            UNVERIFIED, hop=PAST_STAGING, file=fault.file, commit=fault.commit or None, explanation=fault.problem
+        )
+    if check.compared != "counts" and lake is not None:
+        operation = next((c for n in OPERATION_NAMES if (c := side.column(n))), None)
+        found = [None if n is None else lake.find(n) for n in (sequence, operation)]
+        agrees = hop.compare_with_lake(lake, *found, current=current)
+    check.judge(agrees)
+    return agrees and not (current and check.compared == "counts")
