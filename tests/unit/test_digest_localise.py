@@ -218,6 +218,16 @@ def test_one_key_with_more_rows_than_a_leaf() -> None:
     assert found.keys.duplicates == {7: (5000, 4999)}
 
 
+def test_one_key_with_more_rows_than_are_fetched() -> None:
+    ours = "(SELECT CASE WHEN v < 5000 THEN 7 ELSE v END AS k, v FROM range(9000) r(v))"
+    found = compared(ours, f"(SELECT * FROM {ours} WHERE v NOT IN (0, 8000))", most_rows=1000, leaf_rows=100)
+    (heavy,) = found.keys.unresolved
+    assert heavy.source_rows - heavy.other_rows == 1
+    assert heavy.source_rows >= 5000
+    assert (found.keys.missing, found.keys.exact) == ([8000], False)
+    assert found.keys.rows_fetched < 1000
+
+
 def test_an_empty_side() -> None:
     ours = "(SELECT k FROM range(3000) r(k))"
     found = compared(ours, f"(SELECT * FROM {ours} WHERE false)")

@@ -174,7 +174,11 @@ class _Search:
             children, whole_ones = self._children(large)
             leaves |= whole_ones
             differing = _different(self._sums(children)) if children else {}
-        self._fetch(leaves)
+        heavy = {
+            r: pair for r, pair in leaves.items() if max(s.rows for s in pair) > max(self.most_rows, self.leaf_rows)
+        }
+        self._give_up(heavy)  # one key has more rows than are ever fetched
+        self._fetch({r: pair for r, pair in leaves.items() if r not in heavy})
 
     def _give_up(self, differing: dict[Range, tuple[Sums, Sums]]) -> None:
         ordered = sorted(differing, key=lambda r: () if r.low is None else order(r.low))
