@@ -25,6 +25,7 @@ class Options:
     source: Any = None
     settings: DmsSettings | None = None
     lag: Mapping[str, datetime | None] | Collection[str] | None = None
+    processed: Collection[str] = ()
 
 
 def depths(side: LakeSide, options: Options) -> list[str]:
