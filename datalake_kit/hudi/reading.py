@@ -11,6 +11,7 @@ import pandas as pd
 import pyarrow as pa
 
 from datalake_kit.errors import ParameterError
+from datalake_kit.hudi.log_merge import KEY
 from datalake_kit.hudi.rows import BATCH_ROWS, chosen, hudi_location, read_snapshot, snapshot_batches
 from datalake_kit.hudi.snapshot import Snapshot, open_snapshot
 from datalake_kit.tables import to_pandas
@@ -209,7 +210,8 @@ def count(
 
 def count_snapshot(snapshot: Snapshot) -> int:
     """Count the rows of a snapshot; see `count`."""
-    merged = (int(one.num_rows) for one in snapshot.merged_slices(snapshot.schema(meta=True)))
+    keys = pa.schema([f for f in snapshot.schema(meta=True) if f.name == KEY])
+    merged = (int(one.num_rows) for one in snapshot.merged_slices(keys))
     return sum(part.rows for part in snapshot.parts) + sum(merged)
 
 

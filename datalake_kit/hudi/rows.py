@@ -25,9 +25,7 @@ def read_snapshot(snapshot: Snapshot, columns: Iterable[str] | None = None) -> p
     schema = chosen(snapshot, columns)
     names = snapshot.schema(meta=True).names
     tables = [part_table(part, schema, names) for part in snapshot.parts]
-    if snapshot.needs_merge:
-        whole = snapshot.schema(meta=True)
-        tables += [as_schema(one, schema) for one in snapshot.merged_slices(whole)]
+    tables += _merged(snapshot, schema)
     return pa.concat_tables(tables) if tables else schema.empty_table()
 
 
@@ -39,8 +37,17 @@ def snapshot_batches(
     whole = snapshot.schema(meta=True)
     for part in snapshot.parts:
         yield from part_batches(part, schema, whole.names, rows)
-    for one in snapshot.merged_slices(whole):
-        yield from as_schema(one, schema).to_batches(max_chunksize=rows)
+    for one in _merged(snapshot, schema):
+        yield from one.to_batches(max_chunksize=rows)
+
+
+def _merged(snapshot: Snapshot, schema: pa.Schema) -> Iterator[pa.Table]:
+    """Merge the columns that are asked for; all, where names differ in case alone and each must find its own."""
+    whole = snapshot.schema(meta=True)
+    has_twins = len({n.casefold() for n in whole.names}) < len(whole.names)
+    once = pa.schema(list({f.name: f for f in schema}.values()))
+    for one in snapshot.merged_slices(whole if has_twins else once):
+        yield as_schema(one, schema)
 
 
 def written_name(*parts: str) -> str:
