@@ -11,6 +11,7 @@ from datalake_kit.hudi import check_commits, check_files, check_keys
 from datalake_kit.hudi.examined import Examined, Limits, duration, examine
 from datalake_kit.hudi.findings import SEVERITIES, WARNING, Finding, Health, result
 from datalake_kit.hudi.instants import writer_zone
+from datalake_kit.hudi.reading import check_lake
 from datalake_kit.hudi.rows import hudi_location
 
 if TYPE_CHECKING:
@@ -108,6 +109,14 @@ def health(
     >>> dk.hudi.health(lake, "taxi.table_2").findings[["name", "what", "todo"]]           # doctest: +SKIP
     """
     limits = Limits(duration(inflight_limit, "inflight_limit"), small_file_bytes, log_files)
+    for option, given in (("small_file_bytes", small_file_bytes), ("log_files", log_files)):
+        if isinstance(given, bool) or not isinstance(given, int) or given < 0:
+            raise ParameterError(f"{option} is a whole number from 0 on, not {given!r}.")
+    if not isinstance(keys, bool):
+        raise ParameterError(f"keys is True or False, whether keys are checked, not {keys!r}.")
+    if now is not None and not isinstance(now, datetime):
+        raise ParameterError(f"now is a datetime, not {now!r}.")
+    check_lake(lake)
     return health_of(
         hudi_location(lake, table), level=level, limits=limits, keys=keys, timezone=timezone, now=now, name=_name(table)
     )

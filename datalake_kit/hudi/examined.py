@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -98,7 +99,8 @@ def duration(value: timedelta | str, name: str) -> timedelta:
     datetime.timedelta(seconds=5400)
     """
     try:
-        found = pd.Timedelta(value)
+        bare = re.fullmatch(r"[\s\d.]*", value) if isinstance(value, str) else not isinstance(value, timedelta)
+        found = pd.Timedelta("NaT" if bare else value)  # a number without a unit would be nanoseconds
         if found >= pd.Timedelta(0):  # never for NaT
             return found.to_pytimedelta()
     except (ValueError, TypeError):

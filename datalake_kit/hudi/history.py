@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from datalake_kit.errors import DataError
+from datalake_kit.errors import DataError, ParameterError
 from datalake_kit.hudi.commits import Commit, Timeline, load_timeline
 from datalake_kit.hudi.instants import TIMEZONE_PROPERTY, WriterZone, to_datetime, writer_zone
-from datalake_kit.hudi.reading import count_snapshot
+from datalake_kit.hudi.reading import check_lake, count_snapshot
 from datalake_kit.hudi.rows import hudi_location
 from datalake_kit.hudi.slices import parse_base_name, parse_log_name
 from datalake_kit.hudi.snapshot import snapshot_of
@@ -60,6 +60,9 @@ def timeline(lake: Lake, table: str | Table, *, timezone: str | None = None, cou
     --------
     >>> dk.hudi.timeline(lake, "taxi.table_1")[["instant", "operation", "inserts"]]          # doctest: +SKIP
     """
+    if not isinstance(count, bool):
+        raise ParameterError(f"count is True or False, not {count!r}.")
+    check_lake(lake)
     known = load_timeline(hudi_location(lake, table))
     zone = writer_zone(timezone, known.table.raw.get(TIMEZONE_PROPERTY, ""))
     frame = timeline_frame(known, zone=zone, count=count)

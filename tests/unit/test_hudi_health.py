@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 import datalake_kit as dk
-from datalake_kit.errors import HudiError, ParameterError, TableNotFoundError
+from datalake_kit.errors import EngineError, HudiError, ParameterError, TableNotFoundError
 from datalake_kit.hudi import findings
 from datalake_kit.hudi.checkup import health_of
 from datalake_kit.hudi.examined import duration
@@ -107,7 +107,7 @@ def test_what_is_refused(lake: dk.Lake, tmp_path: Path) -> None:
         health_of(table)
 
 
-@pytest.mark.parametrize("span", ["soon", "", "-1h", None, object()])
+@pytest.mark.parametrize("span", ["soon", "", "-1h", "6", " 6.5", 6, None, object()])
 def test_spans_of_time_that_are_none(span: Any) -> None:
     with pytest.raises(ParameterError, match=r"inflight_limit=.* is no span of time"):
         duration(span, "inflight_limit")
@@ -116,3 +116,32 @@ def test_spans_of_time_that_are_none(span: Any) -> None:
 @pytest.mark.parametrize(("span", "hours"), [("6h", 6), ("90min", 1.5), (timedelta(days=1), 24), ("0s", 0)])
 def test_spans_of_time(span: Any, hours: float) -> None:
     assert duration(span, "inflight_limit") == timedelta(hours=hours)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"small_file_bytes": "1"},
+        {"small_file_bytes": True},
+        {"log_files": -1},
+        {"log_files": None},
+        {"keys": ["PK_ID"]},
+        {"now": "2027-01-01"},
+        {"inflight_limit": 6},
+        {"inflight_limit": None},
+    ],
+)
+def test_an_option_of_a_wrong_type_is_named(tmp_path: Path, options: dict[str, Any]) -> None:
+    lake = dk.connect(lake_of(tmp_path, {"t": public_table("cow/v6_empty")}))
+    with lake, pytest.raises(ParameterError, match=next(iter(options))):
+        dk.hudi.health(lake, "taxi.t", **options)
+
+
+@pytest.mark.parametrize("verb", [dk.hudi.health, dk.hudi.timeline])
+def test_what_is_no_lake_and_a_closed_lake_are_refused(tmp_path: Path, verb: Any) -> None:
+    lake = dk.connect(lake_of(tmp_path, {"t": public_table("cow/v6_empty")}))
+    lake.close()
+    with pytest.raises(EngineError, match="closed"):
+        verb(lake, "taxi.t")
+    with pytest.raises(ParameterError, match=r"dk\.connect"):
+        verb(str(tmp_path), "taxi.t")
