@@ -172,7 +172,7 @@ def test_each_file_cut_short_is_noticed(table: Path) -> None:
 def test_a_file_of_right_size_and_wrong_content_is_named(table: Path) -> None:
     file = open_snapshot(table).parquet_files[0]
     file.write_bytes(os.urandom(file.stat().st_size))
-    with pytest.raises(UnreadableFileError, match="cannot be read|Not a Parquet file") as caught:
+    with pytest.raises(UnreadableFileError, match=r"cannot be read|Not a Parquet file") as caught:
         read_snapshot(open_snapshot(table))
     assert str(file) in str(caught.value)
 
