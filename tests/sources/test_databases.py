@@ -164,6 +164,32 @@ def test_milliseconds_in_the_lake_say_whether_they_were_cut_or_rounded(
         assert (found.keys.changed, found.compared["t"]) == ([500], family)
 
 
+def test_settings_of_a_server_do_not_count(fresh: Database, lake: duckdb.DuckDBPyConnection) -> None:
+    stamp = "timestamptz" if fresh.is_postgresql else "timestamp(6) null"
+    create(fresh, f"k int primary key, m {stamp}, d date, t varchar(20)")
+    zone = "+00" if fresh.is_postgresql else ""
+    fresh.run(f"INSERT INTO t VALUES (1, '2021-07-01 23:30:00.000001{zone}', '2021-02-03', 'a\u00e9\U0001f600')")
+    lake.execute(
+        "CREATE TABLE t AS SELECT 1 AS k, TIMESTAMP '2021-07-01 23:30:00.000001' AS m, DATE '2021-02-03' AS d, "
+        "'a\u00e9\U0001f600' AS t"
+    )
+    if fresh.is_postgresql:
+        settings = {"timezone": "America/New_York", "datestyle": "German", "client_encoding": "LATIN1"}
+        for name, value in settings.items():
+            fresh.run(f"ALTER ROLE kit SET {name} = '{value}'")
+        undo = ["ALTER ROLE kit RESET ALL"]
+    else:
+        fresh.run("SET GLOBAL time_zone = '-05:00'", "SET GLOBAL sql_mode = 'ANSI,TRADITIONAL,PIPES_AS_CONCAT'")
+        undo = ["SET GLOBAL time_zone = 'SYSTEM'", "SET GLOBAL sql_mode = DEFAULT"]
+    try:
+        with opened(fresh) as source:
+            found = source.differences(lake, "t", None, ["k"])
+    finally:
+        fresh.run(*undo)
+    assert found.equal, found.columns
+    assert found.compared == {"k": "int", "m": "ts(6)", "d": "date", "t": "text"}
+
+
 # --- keys
 
 
