@@ -74,6 +74,10 @@ class Trackers:
         newest = max(items, key=lambda i: (i["landed"] or _NEVER, i["status"] == "processed"))
         return FileState(newest["status"], newest["landed"], newest["run"])
 
+    def dated(self, files: Iterable[DmsFile]) -> tuple[DmsFile, ...]:
+        """Return files with the times at which the trackers say that they landed; a copy has times of its own."""
+        return tuple(replace(f, landed=self.state(f).landed or f.landed) for f in files)
+
     def runs_of(self, table: str) -> tuple[Run, ...]:
         """Return the runs over a table of the lake (with or without its database), the oldest first."""
         name = table.rpartition(".")[2].casefold()

@@ -150,7 +150,7 @@ def validate(
             job.problem = job.problem or problems.get(job.name, "")
         lags = {job.name: _lag(job, known) for job in jobs}
         options = {"level": level, "until": until, "tolerance": tolerance, "mask": mask, "settings": settings}
-        results = [_check(job, counts.get(job.name), lags[job.name], options) for job in jobs]
+        results = [_check(job, counts.get(job.name), lags[job.name], options, known) for job in jobs]
     for job, result in zip(jobs, results, strict=True):
         _limit_lag(result, lags[result.table], limit)
         note_evidence(result, job, evidence, control, settings)
@@ -198,14 +198,16 @@ def _provenance(
     }
 
 
-def _check(job: Job, count: int | None, lag: Lag, options: Mapping[str, Any]) -> TableCheck:
+def _check(
+    job: Job, count: int | None, lag: Lag, options: Mapping[str, Any], trackers: Trackers | None = None
+) -> TableCheck:
     if job.problem or job.side is None:
         return TableCheck.not_compared(job.name, job.staging, job.problem or "it could not be opened")
     late = {f.name: f.landed for f in lag.waiting}
+    files = job.files if trackers is None else trackers.dated(job.files)
+    known: dict[str, Any] = {"lag": late, "processed": lag.processed, "source": job.source}
     try:
-        return check_table(
-            job.side, job.staging, job.files, job.keys, job.mode, count=count, source=job.source, lag=late, **options
-        )
+        return check_table(job.side, job.staging, files, job.keys, job.mode, count=count, **known, **options)
     except DatalakeKitError as problem:
         return TableCheck.not_compared(job.name, job.staging, str(problem), mode=job.mode)
 

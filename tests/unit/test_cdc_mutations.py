@@ -255,6 +255,33 @@ def test_a_change_file_that_landed_in_the_second_of_the_full_load(tmp_path: Path
     assert not check_of(lake, keys="PK_ID").findings["explanation"].str.contains("in the second of").any()
 
 
+def test_trackers_say_when_files_landed_and_that_they_were_processed(tmp_path: Path) -> None:
+    files = [f for f in list_dms_files(staging()) if f.table == "table_1"]
+    lake = plain_lake(tmp_path, files, [files[1]])
+    items = [
+        {
+            "source_table_name": "taxi_trips_t",
+            "file_ingestion_path": f"s3://raw/taxi_trips/t/{file.name.split('/table_1/')[1]}",
+            "file_ingestion_date_time": f"{moment:%Y-%m-%d %H:%M:%S}",
+            "file_ingestion_status": "raw_file_processed",
+            "schema_name": "taxi_trips",
+            "table_name": "t",
+        }
+        for file in files
+        if (moment := file.time or files[1].time) is not None
+    ]
+    for at, text in ((0, "landed in the second of the full load"), (9, "was marked as processed, and what was in it")):
+        items[0]["file_ingestion_date_time"] = f"{files[1].time - timedelta(seconds=at):%Y-%m-%d %H:%M:%S}"  # type: ignore[operator]
+        check = check_of(lake, keys="PK_ID", trackers=write_json(tmp_path / "trackers.json", items))
+        assert check.findings["explanation"].str.contains(text).all(), check.sentence
+        assert check.findings["file"].str.endswith(files[1].path.name).all()
+
+
+def write_json(file: Path, content: Any) -> Path:
+    file.write_text(json.dumps(content))
+    return file
+
+
 def test_a_copied_folder_has_times_of_its_own(tmp_path: Path) -> None:
     files = [f for f in list_dms_files(staging()) if f.table == "table_1"]
     lake = plain_lake(tmp_path, files, files[1:])
