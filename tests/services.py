@@ -221,7 +221,10 @@ def _alive(process: int) -> bool:
         os.kill(process, 0)
     except ProcessLookupError:
         return False
-    return True
+    state = Path(f"/proc/{process}/stat")
+    with contextlib.suppress(OSError):  # ended, and nobody fetched it yet
+        return state.read_text().rpartition(")")[2].split()[0] != "Z"
+    return not state.parent.parent.exists()
 
 
 def _free_port() -> int:
