@@ -51,7 +51,7 @@ def _kinds(expected: list[tuple[Any, ...]], lake: list[tuple[Any, ...]], width: 
     return told
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(worlds(most_loads=2), st.sampled_from("SH"), st.data())
 def test_exactly_the_keys_that_differ_come_out(world: World, mode: str, data: st.DataObject) -> None:
     expected = expected_rows(world, mode)
@@ -67,7 +67,7 @@ def test_exactly_the_keys_that_differ_come_out(world: World, mode: str, data: st
     assert comparison.counts == Counter(found.values())
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(worlds(tidy=True), st.booleans())
 def test_a_pipeline_without_faults_is_equal_or_moved(world: World, by_partition: bool) -> None:
     lake = hudi_rows(world.files, by_partition=by_partition)

@@ -8,10 +8,13 @@ from typing import Any
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from datalake_kit import cdc
 from datalake_kit.cdc.dms import list_dms_files
+from datalake_kit.cdc.ordering import Ordering
 from datalake_kit.cdc.replay import replay
+from datalake_kit.cdc.workspace import Workspace
 from datalake_kit.errors import ColumnNotFoundError, DataError, ParameterError
 from tests.replication import DATA, TRUTH, digest, staging
 from tests.worlds import World, as_rows, expected_rows, runs, worlds
@@ -26,14 +29,19 @@ def test_the_expected_state_of_each_real_table(name: str) -> None:
     assert (found.rows, digest(found.table)) == (truth["expected_rows"], truth["expected_md5"])
 
 
-@settings(max_examples=120, deadline=None)
-@given(worlds())
-def test_random_worlds_in_both_modes(world: World) -> None:
-    for mode in ("S", "H"):
-        assert as_rows(replay(world.staged(), ["ID"], mode=mode).table) == expected_rows(world, mode)  # type: ignore[arg-type]
-
-
 @settings(max_examples=100, deadline=None)
+@given(worlds(most_loads=2), st.sampled_from("SH"))
+def test_random_worlds_in_both_modes(world: World, mode: str) -> None:
+    staged = world.staged()
+    with Workspace() as work:
+        ordering = Ordering(work, staged, ["ID"], mode=mode)
+        places = work.run("SELECT file, pos FROM expected ORDER BY file, pos").fetchnumpy()
+        found = staged.take(places["file"], places["pos"])
+        assert ordering.rows == found.num_rows
+    assert as_rows(found) == expected_rows(world, mode)
+
+
+@settings(max_examples=50, deadline=None)
 @given(worlds())
 def test_random_runs(world: World) -> None:
     told = replay(world.staged(), ["ID"]).runs

@@ -85,7 +85,7 @@ def test_damage_before_the_cut_is_found_all_the_same(tmp_path: Path) -> None:
 # --- lag
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(world=worlds(tidy=True, moves=False), data=st.data())
 def test_files_that_wait_are_lag_and_nothing_else(
     world: World, data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
