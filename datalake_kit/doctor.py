@@ -13,7 +13,7 @@ from datalake_kit.config import ENVIRONMENT_NAME, find_file
 from datalake_kit.errors import DatalakeKitError
 from datalake_kit.lake import Lake, connect
 
-NEEDED = ("pandas", "pyarrow", "duckdb", "sqlglot", "hudi", "netCDF4", "h5py", "xarray", "matplotlib", "pvlib")
+NEEDED = ("pandas", "pyarrow", "duckdb", "sqlglot", "fastavro", "netCDF4", "h5py", "xarray", "matplotlib", "pvlib")
 AWS = ("pyathena", "boto3", "awswrangler")
 NOTEBOOKS = ("jupyterlab", "papermill", "nbconvert", "ipykernel")
 

@@ -12,6 +12,17 @@ from datalake_kit.cdc.records import history
 from datalake_kit.cdc.replay import Expected, expected
 from datalake_kit.cdc.result import Validation
 from datalake_kit.cdc.settings import DmsSettings
+from datalake_kit.cdc.source import open_source
 from datalake_kit.cdc.validation import validate
 
-__all__ = ["DmsSettings", "Expected", "Validation", "expected", "files", "history", "row_counts", "validate"]
+__all__ = [
+    "DmsSettings",
+    "Expected",
+    "Validation",
+    "expected",
+    "files",
+    "history",
+    "open_source",
+    "row_counts",
+    "validate",
+]

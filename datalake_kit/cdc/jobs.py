@@ -169,8 +169,8 @@ def prepare(lake: Lake, job: Job, mode: Any, keys: Keys | None, *, chosen: bool)
 def attach_source(job: Job, source: Any, *, only_one: bool) -> Job:
     """Open the source of a job's table; what cannot be opened is its `problem`.
 
-    A mapping names the source of each table. A database URL for several tables has the tables of the staging folder,
-    or of the lake where there is none.
+    A mapping names the source of each table; what `open_source` gave is taken as it is. A database URL for several
+    tables has the tables of the staging folder, or of the lake where there is none.
 
     Raises
     ------
@@ -190,6 +190,9 @@ def attach_source(job: Job, source: Any, *, only_one: bool) -> Job:
             given, table = given
     elif not only_one and not is_database(source):
         raise ParameterError("One source stands for one table. Give source= a mapping of table to source.")
+    if isinstance(given, Source):
+        job.source = given
+        return job
     try:
         job.source = open_source(given, (table or split_name(job.name)[-1]) if is_database(given) else None)
     except (ConfigError, ParameterError):

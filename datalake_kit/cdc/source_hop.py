@@ -242,8 +242,17 @@ class SourceHop:
             self.check.check(f"rule of the comparison with the source: {rule}", None, None, passed=True, tolerance=None)
         many = sum(self.check.counts[kind] for kind in KINDS)
         self.check.check(f"keys with other values ({self.hop})", 0, many, passed=found.equal)
-        if not keys.exact and not many:
-            text = "ranges of keys differ that were too many to look into: unexplained"
+        if keys.unresolved:
+            ours, theirs = (sum(getattr(r, n) for r in keys.unresolved) for n in ("source_rows", "other_rows"))
+            text = (
+                f"{len(keys.unresolved)} more ranges of keys differ and were not looked into, being too many: {ours} rows "
+                f"in the source, {theirs} in {self.where}. Copy the source's table to Parquet and give that as source="
+            )
+            self.check.note(UNVERIFIED, hop=self.hop, explanation=text)
+        if keys.null_keys_differ:
+            text = (
+                f"rows with NULL as key differ: {keys.null_keys[0]} in the source, {keys.null_keys[1]} in {self.where}"
+            )
             self.check.note(UNVERIFIED, hop=self.hop, explanation=text)
         return bool(found.equal)
 

@@ -77,7 +77,8 @@ def validate(
         The folder into which DMS writes, or s3://bucket/folder; without it `_raw/staging` of the lake's folder.
     source : DataFrame, path, database URL, or a mapping of table to these, optional
         The source itself. A URL such as `postgresql://reader@host/shop` is read in one read-only transaction, and
-        compared by digests of key ranges that the database computes; a tuple (URL, "schema.table") names its table.
+        compared by digests of key ranges that the database computes; a tuple (URL, "schema.table") names its table, and
+        what `dk.cdc.open_source` gives has further options.
     level : "counts", "keys" or "values"
         How deep tables are compared that look equal.
     config : path, DataFrame, list or dynamodb:// address, optional
