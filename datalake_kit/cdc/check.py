@@ -28,7 +28,7 @@ from datalake_kit.cdc.ordering import Ordering
 from datalake_kit.cdc.past_staging import compare_past_staging
 from datalake_kit.cdc.pending import not_in_table
 from datalake_kit.cdc.relation import Relation
-from datalake_kit.cdc.replay import Mode, cut_text, key_names, state_of
+from datalake_kit.cdc.replay import Mode, key_names, state_of
 from datalake_kit.cdc.result import EQUAL
 from datalake_kit.cdc.source_hop import SourceHop
 from datalake_kit.cdc.spool import Spool
@@ -150,7 +150,7 @@ class _Attempt:
         self.lost = dict(lost or {})
         self._known_lost = frozenset(self.lost)
         self.check = TableCheck(side.name, staging, EQUAL, mode=mode, compared=depth)
-        self.until = cut_text(options.until)
+        self.until = options.until
 
     def run(self) -> tuple[TableCheck, bool]:
         """Look, and say whether the verdict is sure."""

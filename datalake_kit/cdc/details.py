@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from datalake_kit.cdc.compare import Aligned, Comparison, Pair
+from datalake_kit.cdc.cuts import shown_sql
 from datalake_kit.cdc.relation import Part, Relation
 
 MOST_KEYS = 200_000  # that are listed and explained one by one; all are counted
@@ -106,7 +107,8 @@ def changed_columns(
 
 def _apart(at: int, pair: Pair, hidden: bool) -> str:
     column = f"x{at}" if _is_shown_as_stored(pair) else f"c{at}"
-    shown = [f"'{_MASK}'"] * 2 if hidden else [_short(f"{side}.{column}") for side in "ot"]
+    values = [shown_sql(f"{side}.{column}") if pair.is_sequence else f"{side}.{column}" for side in "ot"]
+    shown = [f"'{_MASK}'"] * 2 if hidden else [_short(value) for value in values]
     content = f"{{'at': {at}, 'before': {shown[0]}, 'after': {shown[1]}}}"
     return f"CASE WHEN {pair.differs(f'o.c{at}', f't.c{at}')} THEN {content} END"
 

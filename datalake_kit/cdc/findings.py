@@ -7,6 +7,7 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 from datalake_kit.cdc.compare import DUPLICATE, Aligned
+from datalake_kit.cdc.cuts import shown
 from datalake_kit.cdc.details import Changed, Difference
 from datalake_kit.cdc.explain import Explanation
 from datalake_kit.cdc.table_check import TO_LAKE, TableCheck
@@ -46,7 +47,7 @@ class Told:
             return None
         if not self._has_sequence:
             return f"{len(sequences)} rows" if len(sequences) > 1 else "a row"
-        return ", ".join(s or "full load" for s in sequences)
+        return ", ".join(shown(s) or "full load" for s in sequences)
 
 
 def _state(one: Difference) -> str:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import pyarrow as pa
 
+from datalake_kit.cdc.cuts import ordered
 from datalake_kit.cdc.explain import Fault
 from datalake_kit.cdc.relation import Relation, joined, of_files, of_source, unreadable
 from datalake_kit.cdc.workspace import Workspace
@@ -107,7 +108,7 @@ class LakeSide:
             return None
         found = self.lake.query("cdc/rows_by_version", table=self.name, version=written_name(name.lower()))
         return [
-            ("" if pd.isna(version) else str(version), int(count))
+            ("" if pd.isna(version) else ordered(str(version)), int(count))
             for version, count in zip(found["version"], found["row_count"], strict=True)
         ]
 

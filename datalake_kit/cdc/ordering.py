@@ -15,10 +15,12 @@ A row of the full load whose key is not touched is part of both.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import date, datetime
 
 import pandas as pd
 
 from datalake_kit.cdc.canonical import Form
+from datalake_kit.cdc.cuts import cut_at, ordered_sql, shown
 from datalake_kit.cdc.relation import Part, Relation
 from datalake_kit.cdc.staged import StagedTable
 from datalake_kit.cdc.workspace import Workspace
@@ -38,7 +40,7 @@ class Ordering:
     keys : sequence of str
         Columns that identify a record of the source.
     mode : "S" or "H"
-    until : str, optional
+    until : str, datetime or date, optional
         Changes with a later sequence are left out.
     relation : Relation, optional
         The rows of `staged`, where they are open already.
@@ -51,6 +53,8 @@ class Ordering:
     ------
     DataError
         A key is NULL.
+    ParameterError
+        `until` is neither a time nor a sequence like those of the table.
     """
 
     def __init__(
@@ -60,7 +64,7 @@ class Ordering:
         keys: Sequence[str],
         *,
         mode: str = "S",
-        until: str | None = None,
+        until: str | datetime | date | None = None,
         relation: Relation | None = None,
         forms: Mapping[str, Form] | None = None,
         extras: Mapping[str, Write] | None = None,
@@ -101,9 +105,9 @@ class Ordering:
     @property
     def last_sequence(self) -> str:
         """The newest change that counts."""
-        return str(self.work.value("SELECT max(seq) FROM staged") or "")
+        return shown(str(self.work.value("SELECT max(seq) FROM staged") or ""))
 
-    def _read(self, until: str | None) -> None:
+    def _read(self, until: str | datetime | date | None) -> None:
         self.work.run("CREATE TYPE operation AS ENUM ('L', 'I', 'U', 'D')")
         self._show_rows()
         nulls = ", ".join(f"count(*) FILTER (k{i} IS NULL)" for i, _ in enumerate(self.keys))
@@ -112,9 +116,14 @@ class Ordering:
                 raise DataError(
                     f"{count} staged rows of {self.staged.label} have NULL in the key column {name}. Repair the source."
                 )
-        self.work.run("CREATE TABLE cut AS SELECT CAST($until AS VARCHAR) AS until", {"until": until})
+        cut = None if until is None else cut_at(until, self._newest())
+        self.work.run("CREATE TABLE cut AS SELECT CAST($until AS VARCHAR) AS until", {"until": cut})
         keep = "op = 'L' OR seq <= (SELECT until FROM cut)" if until is not None else "true"
         self.work.run(f"CREATE VIEW staged AS SELECT * FROM all_staged WHERE {keep}")
+
+    def _newest(self) -> str:
+        """The newest sequence that is staged; empty where there is none."""
+        return str(self.work.value("SELECT max(seq) FROM all_staged WHERE op <> 'L'") or "")
 
     def _show_rows(self) -> None:
         """The full load stays in its files and is read as often as needed; the changes are held, slim."""
@@ -187,7 +196,7 @@ class Ordering:
                 "kind": pd.Series([kind for *_, kind in found], dtype="str"),
                 "key": pd.Series(keys, dtype="object"),
                 "file": pd.Series([self.staged.files[row[-3]].name for row in found], dtype="str"),
-                "sequence": pd.Series([row[-2] for row in found], dtype="str"),
+                "sequence": pd.Series([shown(row[-2]) for row in found], dtype="str"),
             }
         )
 
@@ -202,8 +211,8 @@ def repeated_keys(work: Workspace, source: str, keys: str, target: str, rows: in
 
 
 def sequence_text(part: Part, name: str) -> str:
-    """The SQL of a sequence column as text, NULL as the empty text: a row of the full load has none."""
-    return f"coalesce(CAST({part.column(name)[0]} AS VARCHAR), '')"
+    """The SQL of a sequence column as text in the order of the sequences; see `cuts`."""
+    return ordered_sql(f"CAST({part.column(name)[0]} AS VARCHAR)")
 
 
 _ORDERED = """

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from functools import cached_property
 from typing import Literal
 
@@ -43,8 +43,8 @@ class Expected:
         The columns that identify a record of the source.
     mode : str
         "S" current snapshot, "H" historical.
-    until : str or None
-        The sequence up to which changes count; None: all.
+    until : str, datetime, date or None
+        The sequence or time up to which changes count; None: all.
     rows : int
         How many rows the table should hold.
     runs : pandas.DataFrame
@@ -56,7 +56,7 @@ class Expected:
     staged: StagedTable = field(repr=False)
     keys: tuple[str, ...]
     mode: Mode
-    until: str | None
+    until: str | datetime | date | None
     rows: int
     runs: pd.DataFrame = field(repr=False)
     untrusted: pd.DataFrame = field(repr=False)
@@ -105,7 +105,7 @@ def expected(
     mode : "S" or "H"
         "S": the current state, deletes leave no row. "H": every change is a row.
     until : str, datetime or date, optional
-        Leave out changes after this sequence or time (UTC).
+        Leave out changes after this sequence or time (UTC; ISO 8601 as text).
     sequence : str, optional
         The column that orders changes; without it CDC_TIMESTAMP_SEQ or another that DMS's settings or the files tell,
         and where they have none, the order of the files.
@@ -143,12 +143,12 @@ def replay(
     staged: StagedTable, keys: Sequence[str], *, mode: Mode = "S", until: str | datetime | date | None = None
 ) -> Expected:
     """Replay staged rows; see `expected`."""
-    names, cut = key_names(staged, keys, mode), cut_text(until)
+    names = key_names(staged, keys, mode)
     with staged.opened() as local, Workspace() as work:
-        return state_of(Ordering(work, local, names, mode=mode, until=cut), mode, cut)
+        return state_of(Ordering(work, local, names, mode=mode, until=until), mode, until)
 
 
-def state_of(ordering: Ordering, mode: Mode, until: str | None) -> Expected:
+def state_of(ordering: Ordering, mode: Mode, until: str | datetime | date | None) -> Expected:
     """Return what staged rows that were put in order lead to."""
     return Expected(ordering.staged, ordering.keys, mode, until, ordering.rows, ordering.runs(), ordering.untrusted())
 
@@ -182,16 +182,6 @@ def _is_sequence(staged: StagedTable, key: str) -> bool:
     return staged.sequence is not None and key.casefold() == staged.sequence.casefold()
 
 
-def cut_text(until: str | datetime | date | None) -> str | None:
-    """A time as the text that no sequence up to it exceeds: sequences begin with their time in UTC."""
-    if until is None or isinstance(until, str):
-        return until
-    if not isinstance(until, datetime):
-        return f"{until:%Y%m%d}" + "9" * 27
-    moment = until.astimezone(UTC) if until.tzinfo else until
-    return moment.strftime("%Y%m%d%H%M%S%f") + "9" * 15
-
-
 def _dms_files(files: pd.DataFrame | Iterable[DmsFile]) -> list[DmsFile]:
     listed = from_frame(files) if isinstance(files, pd.DataFrame) else list(files)
     tables = sorted({f"{f.schema}.{f.table}" for f in listed})
@@ -200,4 +190,4 @@ def _dms_files(files: pd.DataFrame | Iterable[DmsFile]) -> list[DmsFile]:
     return listed
 
 
-__all__ = ["Expected", "Mode", "cut_text", "expected", "key_names", "replay", "state_of"]
+__all__ = ["Expected", "Mode", "expected", "key_names", "replay", "state_of"]

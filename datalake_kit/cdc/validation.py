@@ -90,7 +90,8 @@ def validate(
     keys : str, list of str, or a mapping of table to these, optional
         The columns that identify a record; without it the record key fields of a Hudi table.
     until : str, datetime or date, optional
-        A cut, a sequence or a time (UTC): changes after it are left out on both sides. Without it all that is staged.
+        A cut, a sequence or a time (UTC; ISO 8601 as text, a date is the whole day): changes after it are left out on
+        both sides. Without it all that is staged.
     tolerance : number or timedelta, or a mapping of column to these, optional
         How far numbers or times may lie apart and still count as equal.
     mask : list of str

@@ -48,7 +48,7 @@ EXPLAIN_FILES = ("bench", "case", "lake_files", "order", "parts", "ways", "withh
 # Frames in, frames out: nothing of the lake, its engines or AWS.
 PURE = (
     "cdc.compare", "cdc.explain", *(f"cdc.explain.{name}" for name in EXPLAIN_FILES), "cdc.pipeline", "cdc.replay",
-    "cdc.csv_rows", "cdc.dms_names", "cdc.settings", "cdc.transactions",
+    "cdc.csv_rows", "cdc.cuts", "cdc.dms_names", "cdc.settings", "cdc.transactions",
     "jira.detect", "jira.fields", "jira.names", "jira.relations", "jira.rules", "jira.sprints",
     "irradiance.quality", "irradiance.solar", "latest",
 )  # fmt: skip
