@@ -11,7 +11,7 @@ from datalake_kit.cdc.compare import KINDS, UNVERIFIED, Aligned, Comparison, Tol
 from datalake_kit.cdc.details import Difference, Side, changed_columns, differences
 from datalake_kit.cdc.explain import UNEXPLAINED, Explanation
 from datalake_kit.cdc.findings import Told, masked_key
-from datalake_kit.cdc.ordering import Ordering, repeated_keys
+from datalake_kit.cdc.ordering import Ordering, repeated_keys, sequence_text
 from datalake_kit.cdc.relation import Part, Relation, of_files
 from datalake_kit.cdc.table_check import PAST_STAGING, TO_EXPECTED, TableCheck
 from datalake_kit.cdc.workspace import Workspace, text_literal
@@ -126,7 +126,7 @@ class SourceHop:
         def columns(part: Part) -> str:
             keys = ", ".join(f"{p.theirs(part)} AS r{i}" for i, p in enumerate(aligned.keys))
             near = "".join(f", {p.theirs(part)} AS t{i}" for i, p in enumerate(aligned.near))
-            seq = f"coalesce(CAST({part.column(sequence)[0]} AS VARCHAR), '')" if sequence else "''"
+            seq = sequence_text(part, sequence) if sequence else "''"
             dead = f"upper(CAST({part.column(operation)[0]} AS VARCHAR)) LIKE 'D%'" if operation else "false"
             return (
                 f"{keys}, {seq} AS seq, coalesce({dead}, false) AS dead, {aligned.number(part, ours=False)} AS h{near}"
@@ -245,8 +245,9 @@ class SourceHop:
         if keys.unresolved:
             ours, theirs = (sum(getattr(r, n) for r in keys.unresolved) for n in ("source_rows", "other_rows"))
             text = (
-                f"{len(keys.unresolved)} more ranges of keys differ and were not looked into, being too many: {ours} rows "
-                f"in the source, {theirs} in {self.where}. Copy the source's table to Parquet and give that as source="
+                f"{len(keys.unresolved)} more ranges of keys differ and were not looked into, being too many: {ours} "
+                f"rows in the source, {theirs} in {self.where}. Copy the source's table to Parquet and give that as "
+                "source="
             )
             self.check.note(UNVERIFIED, hop=self.hop, explanation=text)
         if keys.null_keys_differ:
