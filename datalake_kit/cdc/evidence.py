@@ -15,7 +15,7 @@ from datalake_kit.cdc.dms import DmsFile
 from datalake_kit.cdc.dms_names import CHANGE, CONTROL, file_format, kind_of
 from datalake_kit.cdc.settings import DEFAULT, DmsSettings
 from datalake_kit.cdc.spool import Spool
-from datalake_kit.errors import DataError, UnreadableFileError
+from datalake_kit.errors import DataError, ParameterError, UnreadableFileError
 from datalake_kit.storage import Place, S3Path, list_files, place
 
 Evidence = pd.DataFrame | str | Place | DmsFile | Mapping[str, Any] | Iterable[Any]
@@ -97,6 +97,8 @@ def _frames(evidence: Any, settings: DmsSettings) -> list[pd.DataFrame]:
         return _staged([evidence], settings)
     if isinstance(evidence, (str, Path, S3Path)):
         return _located(place(evidence), settings)
+    if isinstance(evidence, bytes) or not isinstance(evidence, Iterable):
+        raise ParameterError(f"evidence is a frame, a path, or several of these, not {evidence!r}.")
     parts = list(evidence.values() if isinstance(evidence, Mapping) else evidence)
     staged = [p for p in parts if isinstance(p, DmsFile)]
     others = [f for p in parts if not isinstance(p, DmsFile) for f in _frames(p, settings)]
@@ -108,6 +110,8 @@ def _located(location: Place, settings: DmsSettings) -> list[pd.DataFrame]:
     if not files:
         raise UnreadableFileError(f"No such file or folder of evidence: {location}. Correct the path.")
     found = [DmsFile(f, f.name, "", _folder_table(f), CONTROL, None) for f in files if file_format(f.name)]
+    if not found:
+        raise UnreadableFileError(f"No Parquet or CSV file of evidence in {location}. Give DMS's own control tables.")
     return _staged(found, settings)
 
 

@@ -71,6 +71,8 @@ def jobs_of(
     """
     if isinstance(tables, str):
         raise ParameterError(f"tables is a list of names, such as [{tables!r}].")
+    if tables is not None and not isinstance(tables, Iterable):
+        raise ParameterError(f"tables is a list of names such as 'taxi.table_1', or a mapping, not {tables!r}.")
     if configs is not None and tables is None:
         return [_configured(lake, config, staged) for config in configs]
     if tables is None:

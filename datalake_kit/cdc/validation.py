@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import pandas as pd
 
+from datalake_kit.cdc.asked import check_evidence, check_mask, check_names, check_options, masked_columns, span
 from datalake_kit.cdc.check import check_table
 from datalake_kit.cdc.compare import UNVERIFIED
 from datalake_kit.cdc.dms import by_table, list_dms_files
@@ -118,11 +119,12 @@ def validate(
     Raises
     ------
     ParameterError
-        An unknown level; no staging folder said; no keys for a table that names none.
+        An unknown level; an option of a wrong type; no staging folder said; no keys for a table that names none; a mask
+        that names a column of no table.
     DataError, UnreadableFileError
         The staging folder is not there or empty, or no lake table has a staging table of its name.
     NotFoundError
-        A table of `tables` that the lake does not have.
+        A table of `tables`, `keys`, `mode` or `source` that the lake does not have.
 
     Examples
     --------
@@ -132,7 +134,9 @@ def validate(
     """
     if level not in LEVELS:
         raise ParameterError(f"level is one of {', '.join(LEVELS)}, not {level!r}.")
-    limit = _span(max_lag)
+    check_options(settings=settings, cadence=cadence, config=config, history=history, keys=keys)
+    check_evidence(evidence, settings)
+    mask, limit = masked_columns(mask), span(max_lag)
     configs = None if config is None else read_config(config, cadence=cadence)
     known = None if trackers is None else read_trackers(trackers)
     folder = staging_folder(lake, staging, needed=source is None)
@@ -140,12 +144,14 @@ def validate(
     staged = None if folder is None else by_table(listed)
     control = [f for f in listed if f.kind == CONTROL]
     jobs = jobs_of(lake, tables, staged, configs)
+    check_names(lake, jobs, mode=mode, keys=keys, source=source)
     jobs = [prepare(lake, job, mode, keys, chosen=tables is not None) for job in jobs]
     with contextlib.ExitStack() as opened:
         for job in jobs:
             attach_source(job, source, only_one=len(jobs) == 1)
             if job.source is not None:
                 opened.enter_context(job.source)
+        check_mask(jobs, mask)
         whole = [j.name for j in jobs if j.side is not None and j.side.is_whole]
         counts, problems, statement = counts_where_possible(lake, whole)
         for job in jobs:
@@ -249,18 +255,6 @@ def _waiting(result: TableCheck, lag: Lag) -> pd.DataFrame:
         for f in lag.waiting
     ]
     return pd.DataFrame(rows, columns=list(LAG_TYPES)).astype(LAG_TYPES)
-
-
-def _span(given: str | timedelta | None) -> timedelta | None:
-    if given is None or isinstance(given, timedelta):
-        return given
-    try:
-        found = pd.Timedelta(given)
-    except (ValueError, TypeError):
-        raise ParameterError(f"max_lag is a time such as '6h' or '30min', not {given!r}.") from None
-    if pd.isna(found) or found < pd.Timedelta(0):
-        raise ParameterError(f"max_lag is a time such as '6h' or '30min', not {given!r}.")
-    return found.to_pytimedelta()
 
 
 def _words(span: timedelta) -> str:

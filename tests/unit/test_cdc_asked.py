@@ -1,0 +1,112 @@
+"""Slips of the pen in the options of `validate` are refused by name; none counts for nothing, or decides a verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+import datalake_kit as dk
+from datalake_kit.errors import DataError, DatalakeKitError, NotFoundError, ParameterError, UnreadableFileError
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Iterator[dk.Lake]:
+    rows = pd.DataFrame({"ID": [1, 2], "NAME": ["Ada", "Alan"]})
+    for table in ("orders", "items"):
+        for folder, file in ((f"shop/{table}", "a"), (f"_raw/staging/shop/{table}", "LOAD00000001")):
+            (tmp_path / "lake" / folder).mkdir(parents=True)
+            rows.to_parquet(tmp_path / "lake" / folder / f"{file}.parquet")
+    pd.DataFrame({"ID": [1, 2], "NAME": ["Ada", "Alonzo"], "SALARY": [1, 2]}).to_parquet(
+        tmp_path / "lake/_raw/staging/shop/orders/LOAD00000001.parquet"
+    )
+    with dk.connect(tmp_path / "lake") as opened:
+        yield opened
+
+
+def check(lake: dk.Lake, **options: Any) -> dk.cdc.Validation:
+    return dk.cdc.validate(lake, ["shop.orders"], **{"keys": "ID", "level": "values"} | options)
+
+
+@pytest.mark.parametrize("mask", [["NAMES"], ["NAME", "nmae"], "Nome"])
+def test_a_mistyped_mask_is_refused_and_shows_nothing(lake: dk.Lake, mask: Any) -> None:
+    with pytest.raises(ParameterError, match="mask names") as refused:
+        check(lake, mask=mask)
+    assert "Alonzo" not in str(refused.value)
+
+
+@pytest.mark.parametrize("mask", ["name", ["NAME"], ["NAME", "salary"]])
+def test_a_mask_of_columns_of_the_lake_or_of_the_files_alone(lake: dk.Lake, mask: Any) -> None:
+    found = check(lake, mask=mask)
+    assert not found.ok
+    assert not any("Alonzo" in text for text in (found.to_html(), found.to_markdown(), str(found.to_dict())))
+
+
+def test_a_mask_of_a_column_of_the_source_alone(lake: dk.Lake) -> None:
+    source = pd.DataFrame({"ID": [1, 2], "NAME": ["Ada", "Alonzo"], "SALARY": [1, 2], "BORN": [1815, 1912]})
+    assert "1815" not in check(lake, source=source, mask=["BORN"]).to_html()
+
+
+@pytest.mark.parametrize("option", ["keys", "mode", "source"])
+def test_a_mapping_that_names_a_table_which_is_not_there(lake: dk.Lake, option: str) -> None:
+    content: Any = {"keys": "ID", "mode": "S", "source": pd.DataFrame({"ID": [1]})}[option]
+    with pytest.raises(NotFoundError, match="ordres"):
+        check(lake, **{option: {"shop.ordres": content}})
+    with pytest.raises(ParameterError, match=f"{option} is a mapping"):
+        check(lake, **{option: {5: content}})
+
+
+def test_a_mapping_may_name_tables_that_are_not_compared(lake: dk.Lake) -> None:
+    assert check(lake, keys={"SHOP.orders": "ID", "shop.items": "NAME"}).status == "different"
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"keys": 5}, "keys are names"),
+        ({"keys": [5]}, "keys are names"),
+        ({"keys": b"ID"}, "keys are names"),
+        ({"keys": {"shop.orders": 5}}, "keys are names"),
+        ({"mask": 5}, "mask is a list"),
+        ({"mask": [5]}, "mask is a list"),
+        ({"mask": [""]}, "mask is a list"),
+        ({"mask": b"NAME"}, "mask is a list"),
+        ({"settings": {"csv_delimiter": "|"}}, "settings is a DmsSettings"),
+        ({"cadence": "10m"}, "Give config="),
+        ({"history": 5}, "history is a folder"),
+        ({"history": " "}, "history is a folder"),
+        ({"max_lag": 5}, "max_lag=5"),
+        ({"max_lag": "6"}, "max_lag='6'"),
+        ({"max_lag": timedelta(-1)}, "max_lag="),
+        ({"evidence": 5}, "evidence is"),
+        ({"evidence": {"a": 5}}, "evidence is"),
+        ({"evidence": b"x"}, "evidence is"),
+    ],
+)
+def test_an_option_of_a_wrong_type_is_named(lake: dk.Lake, options: dict[str, Any], said: str) -> None:
+    with pytest.raises(ParameterError, match=said):
+        check(lake, **options)
+
+
+def test_tables_of_a_wrong_type(lake: dk.Lake) -> None:
+    with pytest.raises(ParameterError, match="not 5"):
+        dk.cdc.validate(lake, 5)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [(None, UnreadableFileError), ("notes.txt", UnreadableFileError), (pd.DataFrame({"a": [1]}), DataError)],
+)
+def test_evidence_that_is_none_is_refused_not_a_verdict(
+    lake: dk.Lake, tmp_path: Path, content: Any, kind: type[DatalakeKitError]
+) -> None:
+    where = tmp_path / "evidence"
+    if isinstance(content, str):
+        where.mkdir()
+        (where / content).write_text("x")
+    with pytest.raises(kind):
+        check(lake, evidence=content if isinstance(content, pd.DataFrame) else where)
