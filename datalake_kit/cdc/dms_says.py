@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from datalake_kit.cdc.compare import UNVERIFIED
 from datalake_kit.cdc.dms import DmsFile
 from datalake_kit.cdc.evidence import evidence_of
+from datalake_kit.cdc.findings import hidden_key
 from datalake_kit.cdc.jobs import Job
 from datalake_kit.cdc.lobs import lob_suspects
 from datalake_kit.cdc.result import DIFFERENT
@@ -20,11 +21,17 @@ MOST = 200
 
 
 def note_evidence(
-    result: TableCheck, job: Job, evidence: Any, control: Sequence[DmsFile], settings: DmsSettings | None
+    result: TableCheck,
+    job: Job,
+    evidence: Any,
+    control: Sequence[DmsFile],
+    settings: DmsSettings | None,
+    mask: Collection[str] = (),
 ) -> None:
     """Add what DMS's own tables say of a table; one of which they say something is not equal.
 
-    Staged control tables count without being asked for. What cannot be read is said, not left out.
+    Staged control tables count without being asked for. What cannot be read is said, not left out. DMS writes values
+    of any column into its texts, so that with a mask no text is shown.
     """
     given = [e for e in (evidence, list(control) or None) if e is not None]
     if not given or not job.staging:
@@ -39,21 +46,23 @@ def note_evidence(
             continue
         if rows.empty:
             continue
-        told = [_words(row) for row in rows.head(MOST).to_dict("records")]
+        told = [_words(row, hidden=bool(mask)) for row in rows.head(MOST).to_dict("records")]
         for row, text in zip(rows.head(MOST).to_dict("records"), told, strict=True):
-            result.note(UNVERIFIED, hop=TO_EXPECTED, key=row["key"], explanation=text, brief=f"DMS says: {row['kind']}")
+            key = hidden_key(row["key"], job.keys, mask)
+            result.note(UNVERIFIED, hop=TO_EXPECTED, key=key, explanation=text, brief=f"DMS says: {row['kind']}")
         counted = ", ".join(f"{n} {kind}" for kind, n in rows["kind"].value_counts().items())
         more = f"; {len(rows) - MOST} more are not listed" if len(rows) > MOST else ""
         result.verdict = DIFFERENT
         result.explanation = "; ".join(t for t in (result.explanation, f"DMS itself reports {counted}{more}") if t)
 
 
-def _words(row: Any) -> str:
+def _words(row: Any, *, hidden: bool) -> str:
     when = f" at {row['time']:%Y-%m-%d %H:%M:%S} UTC" if row["time"] == row["time"] else ""
-    return f"DMS says{when}: {row['kind']}: {row['text']}"
+    text = "its text is not shown, since columns are masked" if hidden else row["text"]
+    return f"DMS says{when}: {row['kind']}: {text}"
 
 
-def note_cut_lobs(result: TableCheck, job: Job, settings: DmsSettings | None) -> None:
+def note_cut_lobs(result: TableCheck, job: Job, settings: DmsSettings | None, mask: Collection[str] = ()) -> None:
     """Add the columns whose largest values lie at the size at which DMS cuts large objects."""
     if settings is None or settings.lob_max_kb is None or not job.files:
         return
@@ -69,7 +78,7 @@ def note_cut_lobs(result: TableCheck, job: Job, settings: DmsSettings | None) ->
             f"{row['values']} values of {row['column']} are as long as LobMaxSize allows ({row['bytes']} bytes), and "
             "none is longer: DMS may have cut them short. Raise LobMaxSize, or take full LOB mode"
         )
-        key = row["keys"][0] if row["keys"] else None
+        key = hidden_key(row["keys"][0], job.keys, mask) if row["keys"] else None
         result.note(UNVERIFIED, hop=TO_EXPECTED, key=key, column=row["column"], explanation=text)
         result.verdict = DIFFERENT
         result.explanation = "; ".join(t for t in (result.explanation, text) if t)

@@ -6,6 +6,8 @@ import hashlib
 from collections.abc import Collection, Sequence
 from typing import Any
 
+import pandas as pd
+
 from datalake_kit.cdc.compare import DUPLICATE, Aligned
 from datalake_kit.cdc.cuts import shown
 from datalake_kit.cdc.details import Changed, Difference
@@ -57,6 +59,16 @@ def _state(one: Difference) -> str:
     return "the newest is right" if set(one.expected) & set(one.lake) else "the newest is not right"
 
 
+def masked_keys(frame: pd.DataFrame, keys: Sequence[str], mask: Collection[str]) -> pd.DataFrame:
+    """A frame with a column `key`, without the values of masked columns."""
+    hidden = {name.casefold() for name in mask}
+    masked = [key.casefold() in hidden for key in keys]
+    if not any(masked):
+        return frame
+    shown = [None if key is None else masked_key(key, masked) for key in frame["key"]]
+    return frame.assign(key=pd.Series(shown, index=frame.index, dtype="object"))
+
+
 def masked_key(key: Any, masked: Sequence[bool]) -> Any:
     """A key without the values of masked columns."""
     if not any(masked):
@@ -64,6 +76,16 @@ def masked_key(key: Any, masked: Sequence[bool]) -> Any:
     parts = key if isinstance(key, tuple) else (key,)
     shown = [short_digest(part) if hide else part for part, hide in zip(parts, masked, strict=True)]
     return shown[0] if len(shown) == 1 else tuple(shown)
+
+
+def hidden_key(key: Any, names: Sequence[str], mask: Collection[str]) -> Any:
+    """A key without the values of masked columns; where its parts are not those of `names`, every part is hidden."""
+    hidden = {name.casefold() for name in mask}
+    masked = [name.casefold() in hidden for name in names]
+    if not any(masked) or key is None:
+        return key
+    parts = len(key) if isinstance(key, tuple) else 1
+    return masked_key(key, masked if len(masked) == parts else [True] * parts)
 
 
 def short_digest(value: Any) -> str:

@@ -16,6 +16,7 @@ from datalake_kit.cdc.compare import UNVERIFIED
 from datalake_kit.cdc.dms import by_table, list_dms_files
 from datalake_kit.cdc.dms_names import CONTROL, OTHER
 from datalake_kit.cdc.dms_says import note_cut_lobs, note_evidence
+from datalake_kit.cdc.findings import hidden_key
 from datalake_kit.cdc.jobs import Job, Keys, attach_source, jobs_of, prepare, staging_folder
 from datalake_kit.cdc.lake_side import counts_where_possible
 from datalake_kit.cdc.odp_config import read_config
@@ -161,8 +162,11 @@ def validate(
         results = [_check(job, counts.get(job.name), lags[job.name], options, known) for job in jobs]
     for job, result in zip(jobs, results, strict=True):
         _limit_lag(result, lags[result.table], limit)
-        note_evidence(result, job, evidence, control, settings)
-        note_cut_lobs(result, job, settings)
+        note_evidence(result, job, evidence, control, settings, mask)
+        note_cut_lobs(result, job, settings, mask)
+        if result.untrusted is not None and len(result.untrusted):
+            keys_shown = result.untrusted["key"].map(lambda key, job=job: hidden_key(key, job.keys, mask))
+            result.untrusted = result.untrusted.assign(key=keys_shown)
     provenance = _provenance(lake, folder, staged, level, jobs, results, statement)
     if configs is not None and configs.note:
         provenance["configuration"] = configs.note

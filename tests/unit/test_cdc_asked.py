@@ -110,3 +110,26 @@ def test_evidence_that_is_none_is_refused_not_a_verdict(
         (where / content).write_text("x")
     with pytest.raises(kind):
         check(lake, evidence=content if isinstance(content, pd.DataFrame) else where)
+
+
+def test_masked_keys_and_values_show_neither_among_doubts_nor_in_what_dms_says(lake: dk.Lake, tmp_path: Path) -> None:
+    changes = pd.DataFrame({"Op": ["U", "D"], "ID": [7007, 8008], "NAME": ["Grace", None]})
+    changes["CDC_TIMESTAMP_SEQ"] = [f"20260301100000{n:021d}" for n in (1, 2)]
+    changes.to_parquet(tmp_path / "lake/_raw/staging/shop/orders/20260301-100100000.parquet")
+    said = pd.DataFrame(
+        {
+            "TASK_NAME": "t",
+            "TABLE_OWNER": "shop",
+            "TABLE_NAME": ["orders"],
+            "ERROR_TIME": "2026-03-01 10:00:00",
+            "STATEMENT": "INSERT INTO orders (ID, NAME) VALUES (9009, 'Edsger')",
+            "ERROR": "duplicate 9009",
+        }
+    )
+    plain, masked = (check(lake, evidence=said, mask=mask) for mask in ([], ["ID", "NAME"]))
+    assert len(masked.untrusted) == len(plain.untrusted) == 2
+    for secret in ("7007", "8008", "9009", "Grace", "Edsger"):
+        assert secret in str(plain.to_dict())
+        for shown in (masked.to_html(), masked.to_markdown(), str(masked.to_dict()), repr(masked.untrusted)):
+            assert secret not in shown
+    assert "apply exception" in masked.sentence
