@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,6 +32,7 @@ class Known:
     lake: Relation | None = None
     commit_column: str | None = None
     sequence_column: str | None = None
+    mask: Collection[str] = ()
 
 
 def case_of(
@@ -55,6 +56,7 @@ def case_of(
         file_names=[f.name for f in ordering.staged.files],
         historical=ordering.mode == "H",
         partition_names=gathered.partitions,
+        masked=tuple(known.mask),
         faults=known.faults,
         known_files=gathered.known_files(),
         arrived=gathered.arrived(),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import datalake_kit as dk
 from datalake_kit import cdc
 from datalake_kit.cdc.cuts import cut_at, ordered, shown
+from datalake_kit.cdc.explain import UNEXPLAINED, Case, explain
+from datalake_kit.cdc.explain.case import LATE, OVERWRITTEN
+from datalake_kit.cdc.pipeline import Version
 from datalake_kit.errors import ParameterError
+from tests.replication import lake_of, odp_table
 
 
 def _staged(folder: Path, versions: list[Any], *, load: Any, values: str = "abcdefgh") -> Any:
@@ -92,3 +98,76 @@ def test_sequences_keep_their_order_and_their_looks(one: int, other: int) -> Non
         assert (ordered(str(one)) < ordered(str(other))) == (one < other)
     assert shown(ordered(str(one))) == str(one)
     assert shown(cut_at(str(one), ordered(str(one)))) == str(one)
+
+
+# --- masks
+
+
+def test_a_masked_partition_is_not_shown_in_words(tmp_path: Path) -> None:
+    folder = lake_of(tmp_path, {"t": odp_table("tables/v8_table_2")}, staged={"t": "table_2"})
+    with dk.connect(folder) as lake:
+        open_ = cdc.validate(lake, level="values")
+        masked = cdc.validate(lake, level="values", mask=["vendorid"])
+    assert open_.findings["explanation"].str.contains("stays in VENDORID=[12]").any()
+    assert masked.findings["explanation"].str.contains(r"stays in VENDORID=\*\*\*").any()
+    assert not masked.findings["explanation"].str.contains("VENDORID=[12]").any()
+    assert masked.findings["kind"].tolist() == open_.findings["kind"].tolist()
+    assert masked.findings["file"].tolist() == open_.findings["file"].tolist()
+
+
+# --- an explanation that another key contradicts is none
+
+
+def _explained(versions: dict[str, list[tuple[int, str, int]]], lake: dict[str, list[int]], names: list[str]) -> Any:
+    """Explain the keys that differ, of versions (file, operation, row) and the rows that the lake has."""
+    told = {
+        key: [Version(f, ("" if op == "L" else str(f), f, n), op, row, None, "") for n, (f, op, row) in enumerate(own)]
+        for key, own in versions.items()
+    }
+    there = {key: Counter(rows) for key, rows in lake.items()}
+    newest = {key: [own[-1][2]] if own[-1][1] != "D" else [] for key, own in versions.items()}
+    damaged = [key for key in versions if newest[key] != lake.get(key, [])]
+    return explain(Case(told, there, damaged, names))
+
+
+_DATED = [
+    "s/t/LOAD00000001.parquet",
+    "s/t/2026/03/01/20260301-100000000.parquet",
+    "s/t/2026/03/01/20260301-110000000.parquet",
+]
+
+
+def test_a_late_file_is_blamed_only_when_every_key_of_it_agrees() -> None:
+    versions = {key: [(0, "L", n), (1, "U", n + 1), (2, "U", n + 2)] for key, n in (("a", 10), ("b", 20), ("c", 30))}
+    late = {key: [own[1][2]] for key, own in versions.items()} | {"new": [40]}
+    versions["new"] = [(2, "I", 40)]
+    assert {e.cause for e in _explained(versions, late, _DATED).values()} == {LATE}
+    one = late | {"c": [32]}
+    found = _explained(versions, one, _DATED)
+    assert sorted(found) == ["a", "b"]
+    assert {e.text for e in found.values()} == {UNEXPLAINED}
+
+
+def test_a_file_that_overwrote_the_table_is_blamed_only_when_every_key_agrees() -> None:
+    names = ["s/t/LOAD00000001.parquet", "s/t/20260301-100000000.parquet"]
+    versions = {"gone": [(0, "L", 1)], "back": [(0, "L", 2), (1, "D", 3)], "dead": [(0, "L", 4), (1, "D", 5)]}
+    found = _explained(versions, {"back": [3], "dead": [5]}, names)
+    assert {key: e.cause for key, e in found.items()} == dict.fromkeys(versions, OVERWRITTEN)
+    assert _explained(versions, {"back": [3]}, names)["back"].text == UNEXPLAINED
+
+
+# --- the exact place of a cut, and of changes with one sequence
+
+
+def test_a_row_at_the_cut_is_no_lag_and_changes_of_one_sequence_count_by_their_place(tmp_path: Path) -> None:
+    files = _staged(tmp_path / "one", ["5"] * 3, load="0")
+    assert _value(files) == "c"
+    folder = tmp_path / "lake"
+    staged = _staged(folder / "_raw/staging", ["7", "8", "9"], load="0")
+    (folder / "shop" / "orders").mkdir(parents=True)
+    for version, lag, status in (("8", 0, "different"), ("9", 1, "equal")):
+        rows = pa.table({"ID": [1], "V": ["wrong"], "VER": [version]})
+        pq.write_table(rows, folder / "shop" / "orders" / "part.parquet")
+        with dk.connect(folder) as lake:
+            check = cdc.validate(lake, keys="ID", until="8", settings=cdc.DmsSettings(sequence="VER"))
+        assert (check.status, check.summary["lag"].iloc[0]) == (status, lag), len(staged)

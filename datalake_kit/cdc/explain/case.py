@@ -82,6 +82,8 @@ class Case:
         Whether every change is a row (mode H).
     partition_names : sequence of str
         The columns by which the table is partitioned.
+    masked : collection of str
+        Columns whose values are not shown.
     faults : sequence of Fault
         Files of the table that are gone or cut.
     known_files : collection of int, optional
@@ -112,6 +114,7 @@ class Case:
     file_names: Sequence[str]
     historical: bool = False
     partition_names: Sequence[str] = ()
+    masked: Collection[str] = ()
     faults: Sequence[Fault] = ()
     known_files: Collection[int] | None = None
     arrived: Collection[int] = ()

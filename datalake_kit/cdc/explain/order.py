@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from itertools import product
 
 from datalake_kit.cdc.explain.bench import Bench, Shape
 from datalake_kit.cdc.explain.case import LATE, OVERWRITTEN, Explanation
@@ -20,12 +19,17 @@ def explain_by_late_files(bench: Bench, without: frozenset[int] = _NONE) -> None
         if after is None:
             continue
         runs = _moved(bench, file, after)
-        fitting = [s for s in bench.open if file in s.files and _fits_late(bench, s, runs, without)]
-        if fitting and all(_fits_late(bench, s, runs, without) for s in bench.sound([file])):
-            name = bench.case.file_names[file]
-            text = f"{name} was processed after newer files and its older values won"
-            for shape in fitting:
-                bench.explain(shape, Explanation(text, name, cause=LATE), without)
+        for late_wins in (True, False):  # one rule for all keys of the table
+            fitting = [s for s in bench.open if file in s.files and _fits_late(bench, s, runs, without, late_wins)]
+            if fitting and all(_fits_late(bench, s, runs, without, late_wins) for s in bench.sound([file])):
+                _note_late(bench, fitting, bench.case.file_names[file], without)
+                break
+
+
+def _note_late(bench: Bench, shapes: Iterable[Shape], name: str, without: frozenset[int]) -> None:
+    text = f"{name} was processed after newer files and its older values won"
+    for shape in shapes:
+        bench.explain(shape, Explanation(text, name, cause=LATE), without)
 
 
 def _processed_after(bench: Bench, file: int, without: frozenset[int]) -> int | None:
@@ -49,9 +53,9 @@ def _moved(bench: Bench, file: int, after: int) -> list[int]:
     return [2 * runs[after] + 1 if n == file else 2 * run for n, run in enumerate(runs)]
 
 
-def _fits_late(bench: Bench, shape: Shape, runs: list[int], without: frozenset[int]) -> bool:
+def _fits_late(bench: Bench, shape: Shape, runs: list[int], without: frozenset[int], late_wins: bool) -> bool:
     versions = shape.left(without & shape.files)
-    ways = (Pipeline(by_partition=p, late_wins=w, forgets=not w) for w, p in product((True, False), (False, True)))
+    ways = (Pipeline(by_partition=p, late_wins=late_wins, forgets=not late_wins) for p in (True, False))
     return any(bench.leaves(versions, way, runs) == shape.lake for way in ways)
 
 

@@ -76,9 +76,8 @@ def _without_place(words: str) -> str:
 def partition_story(bench: Bench, shape: Shape, without: Collection[int] = ()) -> tuple[str, str, int | None]:
     """Say which row stays in another partition: the cause, the words, and the file whose change did not find it."""
     versions = shape.left(without)
-    names = bench.case.partition_names
     kept = next((v for v in versions if v.row in shape.lake), versions[-1])
-    where = partition_text(names, kept.partition)
+    where = _shown_partition(bench, kept)
     final = versions[-1]
     moved = len({v.partition for v in versions if v.operation != "D"}) > 1
     if final.operation == "D" and not moved and final.partition is None:
@@ -89,9 +88,9 @@ def partition_story(bench: Bench, shape: Shape, without: Collection[int] = ()) -
         return MOVED, words, final.file
     old = [v for v in versions if v.row in shape.lake and v.row != final.row]
     if len({v.partition for v in versions if v.operation == "L"}) > 1 and all(v.operation == "L" for v in old):
-        stays = ", ".join(sorted({partition_text(names, v.partition) for v in old})) or where
+        stays = ", ".join(sorted({_shown_partition(bench, v) for v in old})) or where
         return COPIES, f"the full load has the key in several partitions: a row stays in {stays}", None
-    stays = ", ".join(sorted({partition_text(names, v.partition) for v in old})) or where
+    stays = ", ".join(sorted({_shown_partition(bench, v) for v in old})) or where
     return MOVED, f"partition moved: the old row stays in {stays}", _mover(versions, old)
 
 
@@ -99,6 +98,14 @@ def _mover(versions: Sequence[Version], old: Sequence[Version]) -> int | None:
     """The file of the first change that put the key elsewhere than where its old row stays."""
     after = versions[versions.index(old[0]) :] if old else versions
     return next((b.file for a, b in pairwise(after) if a.partition != b.partition), None)
+
+
+def _shown_partition(bench: Bench, version: Version) -> str:
+    """The partition of a version, without the values of masked columns."""
+    hidden = {name.casefold() for name in bench.case.masked}
+    names, values = bench.case.partition_names, version.partition or (None,) * len(bench.case.partition_names)
+    shown = ("***" if n.casefold() in hidden else v for n, v in zip(names, values, strict=True))
+    return partition_text(names, tuple(shown))
 
 
 def partition_text(names: Sequence[str], values: tuple[object, ...] | None) -> str:
