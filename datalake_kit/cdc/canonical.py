@@ -5,6 +5,7 @@
 | whole numbers, booleans               | whole numbers of 64 bits, or of 128 where one is unsigned               |
 | decimals, decimals and whole numbers  | exactly, whatever their scales                                          |
 | floats, floats and other numbers      | double: NaN is NaN, -0 is 0                                             |
+| floats and whole numbers of 64 bits   | exactly: a double that lost the last digit of a number is not equal     |
 | timestamps, dates and timestamps      | in UTC, in microseconds; in nanoseconds where one side has them         |
 | text and a number, date, time, UUID   | as text; text that reads as the other type is taken as that             |
 | text and binary                       | as bytes, text in UTF-8                                                 |
@@ -102,7 +103,7 @@ class Form:
     @property
     def is_number(self) -> bool:
         """Whether a tolerance can be a number."""
-        return self.kind in ("whole", "huge", "decimal", "float")
+        return self.kind in ("whole", "huge", "decimal", "float", "exact float")
 
     @property
     def is_wide(self) -> bool:
@@ -151,7 +152,8 @@ def _common_number(kinds: Sequence[Type], families: set[str]) -> Form:
     if families == {"boolean"}:
         return Form("boolean")
     if "float" in families:
-        return Form("float")
+        long = "decimal" not in families and any(_DIGITS.get(k.id, 0) > _EXACT_DIGITS for k in kinds)
+        return Form("exact float" if long else "float")
     if "decimal" not in families:
         wide = any(k.id in ("ubigint", "hugeint", "uhugeint") for k in kinds)
         return Form("number text" if any(k.id == "uhugeint" for k in kinds) else "huge" if wide else "whole")
@@ -181,6 +183,18 @@ def _float(form: Form, value: str, family: str, kind: Type) -> str:
     if family == "decimal" and int(dict(kind.children)["precision"]) > _EXACT_DIGITS:
         value = f"CAST({value} AS VARCHAR)"  # through text: rounded once, to the nearest
     return value if kind.id == "double" else f"CAST({value} AS DOUBLE)"
+
+
+def _exact_float(form: Form, value: str, family: str, kind: Type) -> str:
+    """Whole numbers, and floats that are whole, by all their digits: a double has not room for those of 64 bits."""
+    if family != "float":
+        return _number_text(form, value, family, kind)
+    double = f"CAST({value} AS DOUBLE)"
+    whole = f"CAST(CAST({double} AS HUGEINT) AS VARCHAR)"
+    return (
+        f"CASE WHEN isnan({double}) THEN 'nan' WHEN abs({double}) < 1e38 AND {double} = trunc({double}) THEN {whole} "
+        f"ELSE CAST({double} AS VARCHAR) END"
+    )
 
 
 def _decimal(form: Form, value: str, family: str, kind: Type) -> str:
@@ -251,6 +265,7 @@ _WRITERS: dict[str, Any] = {
     "whole": _whole,
     "huge": _whole,
     "float": _float,
+    "exact float": _exact_float,
     "decimal": _decimal,
     "boolean": _same,
     "date": _same,

@@ -6,6 +6,7 @@ Then each side is one slim table of keys and a number for the row's values, and 
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -23,6 +24,8 @@ from datalake_kit.errors import DataError, ParameterError, did_you_mean
 MISSING, EXTRA, CHANGED, DUPLICATE, UNVERIFIED = "missing", "extra", "changed", "duplicate", "unverified"
 KINDS = (MISSING, EXTRA, CHANGED, DUPLICATE)
 PIPELINE_COLUMNS = tuple(n.casefold() for n in (*SEQUENCE_NAMES, *OPERATION_NAMES))  # a lake may leave them out
+
+_BROKEN = ("float", "exact float", "decimal")  # numbers that one tolerance for all columns is meant for
 
 BUCKETS = 1 << 16  # of keys, sifted before the join
 
@@ -164,15 +167,19 @@ def _with_tolerance(pairs: Sequence[Pair], keys: Sequence[str], tolerance: Toler
         return list(pairs)
     if not isinstance(tolerance, Mapping):
         text = _checked(tolerance, "tolerance")
-        fits = [p for p in pairs if p.name not in keys and p.form.kind in ("float", "decimal")]
+        fits = [p for p in pairs if p.name not in keys and p.form.kind in _BROKEN]
         if isinstance(tolerance, timedelta):
             fits = [p for p in pairs if p.name not in keys and p.form.is_time]
         return [_within(p, text) if p in fits else p for p in pairs]
-    given = {name.casefold(): value for name, value in tolerance.items()}
     known = [p.name for p in pairs]
     for name in tolerance:
+        if not isinstance(name, str):
+            raise ParameterError(f"tolerance is a mapping whose keys are names of columns, not {name!r}.")
+        if name.casefold() in {k.casefold() for k in keys}:
+            raise ParameterError(f"tolerance names {name!r}, a key: keys are equal or not. Leave it out.")
         if name.casefold() not in {n.casefold() for n in known}:
             raise ParameterError(f"tolerance names {name!r}, which is not compared. {did_you_mean(name, known)}")
+    given = {name.casefold(): value for name, value in tolerance.items()}
     return [_near(p, given[p.name.casefold()]) if p.name.casefold() in given else p for p in pairs]
 
 
@@ -186,13 +193,14 @@ def _near(pair: Pair, tolerance: Tolerance) -> Pair:
 
 
 def _within(pair: Pair, tolerance: Tolerance) -> Pair:
-    return replace(pair, tolerance=_literal(pair, tolerance), shown_tolerance=str(tolerance))
+    form = Form("float") if pair.form.kind == "exact float" else pair.form  # a distance needs numbers
+    return replace(pair, form=form, tolerance=_literal(pair, tolerance), shown_tolerance=str(tolerance))
 
 
 def _checked(tolerance: Any, name: str) -> Tolerance:
     if isinstance(tolerance, timedelta) and tolerance >= timedelta(0):
         return tolerance
-    if isinstance(tolerance, (int, float, Decimal)) and not isinstance(tolerance, bool) and tolerance >= 0:
+    if isinstance(tolerance, (int, float, Decimal)) and not isinstance(tolerance, bool) and 0 <= tolerance < math.inf:
         return tolerance
     raise ParameterError(f"{name} is a number or a timedelta of 0 or more, not {tolerance!r}.")
 

@@ -6,8 +6,6 @@ import hashlib
 from collections.abc import Collection, Sequence
 from typing import Any
 
-import pandas as pd
-
 from datalake_kit.cdc.compare import DUPLICATE, Aligned
 from datalake_kit.cdc.cuts import shown
 from datalake_kit.cdc.details import Changed, Difference
@@ -24,6 +22,7 @@ class Told:
         self._check, self._hop, self._has_sequence = check, hop, has_sequence
         hidden = {name.casefold() for name in mask}
         self._masked_keys = [p.name.casefold() in hidden for p in aligned.keys]
+        self._sequences = [p.is_sequence for p in aligned.keys]
 
     def add(self, one: Difference, changed: Changed | None, reason: Explanation, commit: str | None) -> None:
         """Add one finding."""
@@ -33,7 +32,7 @@ class Told:
         self._check.note(
             one.kind,
             hop=self._hop,
-            key=masked_key(one.key, self._masked_keys),
+            key=masked_key(self._as_stored(one.key), self._masked_keys),
             column=", ".join(changed.columns) if changed else None,
             before=changed.told(changed.before) if changed else self._rows(one.expected_sequences),
             after=changed.told(changed.after) if changed else self._rows(one.lake_sequences),
@@ -42,6 +41,12 @@ class Told:
             explanation=text,
             brief=reason.short,
         )
+
+    def _as_stored(self, key: Any) -> Any:
+        """A key whose sequence (mode H) has no zeros before it that only order it."""
+        if not any(self._sequences) or not isinstance(key, tuple):
+            return key
+        return tuple(shown(k) if is_sequence else k for k, is_sequence in zip(key, self._sequences, strict=True))
 
     def _rows(self, sequences: Sequence[str]) -> str | None:
         """The sequences of rows as text; a full-load row has none."""
@@ -57,16 +62,6 @@ def _state(one: Difference) -> str:
     if not one.expected:
         return "there should be none"
     return "the newest is right" if set(one.expected) & set(one.lake) else "the newest is not right"
-
-
-def masked_keys(frame: pd.DataFrame, keys: Sequence[str], mask: Collection[str]) -> pd.DataFrame:
-    """A frame with a column `key`, without the values of masked columns."""
-    hidden = {name.casefold() for name in mask}
-    masked = [key.casefold() in hidden for key in keys]
-    if not any(masked):
-        return frame
-    shown = [None if key is None else masked_key(key, masked) for key in frame["key"]]
-    return frame.assign(key=pd.Series(shown, index=frame.index, dtype="object"))
 
 
 def masked_key(key: Any, masked: Sequence[bool]) -> Any:

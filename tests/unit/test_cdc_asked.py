@@ -133,3 +133,28 @@ def test_masked_keys_and_values_show_neither_among_doubts_nor_in_what_dms_says(l
         for shown in (masked.to_html(), masked.to_markdown(), str(masked.to_dict()), repr(masked.untrusted)):
             assert secret not in shown
     assert "apply exception" in masked.sentence
+
+
+def test_a_double_that_lost_the_last_digit_of_a_number_is_not_equal(lake: dk.Lake, tmp_path: Path) -> None:
+    whole, lost = pd.DataFrame({"ID": [1], "V": [2**53 + 1]}), pd.DataFrame({"ID": [1], "V": [float(2**53 + 1)]})
+    whole.to_parquet(tmp_path / "lake/_raw/staging/shop/orders/LOAD00000001.parquet")
+    lost.to_parquet(tmp_path / "lake/shop/orders/a.parquet")
+    found = check(lake).findings.iloc[0]
+    assert (found["before"], found["after"]) == ("9007199254740993", "9007199254740992")
+    assert check(lake, tolerance={"v": 2}).ok
+
+
+@pytest.mark.parametrize("tolerance", [float("inf"), {"ID": 1}, {5: 1}])
+def test_a_tolerance_that_would_make_all_equal_or_names_a_key(lake: dk.Lake, tolerance: Any) -> None:
+    found = check(lake, tolerance=tolerance)
+    assert found.status == "not compared"
+    assert "tolerance" in found.sentence
+
+
+def test_a_number_of_another_length_in_a_key_of_mode_h_is_shown_as_it_is_stored(lake: dk.Lake, tmp_path: Path) -> None:
+    rows = pd.DataFrame({"Op": ["I"], "ID": [7], "NAME": ["Grace"], "CDC_TIMESTAMP_SEQ": ["12"]})
+    rows.to_parquet(tmp_path / "lake/_raw/staging/shop/items/20260301-100100000.parquet")
+    there = pd.DataFrame({"ID": [1, 2], "NAME": ["Ada", "Alan"], "CDC_TIMESTAMP_SEQ": ""})
+    there.to_parquet(tmp_path / "lake/shop/items/a.parquet")
+    found = dk.cdc.validate(lake, ["shop.items"], keys="ID", mode="H", level="values").findings
+    assert found["key"].tolist() == [(7, "12")]
