@@ -22,6 +22,7 @@ _TITLES = {
 _COUNTS = [
     "table",
     "verdict",
+    "source",
     "expected",
     "lake",
     "difference",
@@ -30,6 +31,7 @@ _COUNTS = [
     "changed",
     "duplicates",
     "unverified",
+    "lag",
     "full_load",
     "changes",
     "untrusted",
@@ -65,7 +67,7 @@ def html_fragment(check: Validation, *, short: bool = False) -> str:
     parts = [_verdict(check)]
     if not short:
         parts.append(_section("What was compared", _provenance(check)))
-    parts.append(_section("Counts", _html_table(check.summary[_COUNTS])))
+    parts.append(_section("Counts", _html_table(_counts(check))))
     if not short:
         parts += [_section(title, *_html_part(frame)) for title, frame in _parts(check)]
     return f'<div class="dk-check"><style>{_STYLE}</style>{"".join(parts)}</div>'
@@ -77,12 +79,18 @@ def markdown(check: Validation) -> str:
     lines += [f"Equal means: {_plain(str(check.provenance.get('rule', check.level)))}.", ""]
     lines += ["## What was compared", ""]
     lines += [f"- {_plain(name)}: {_plain(text)}" for name, text in _facts(check)]
-    lines += ["", "## Counts", "", *_markdown_table(check.summary[_COUNTS])]
+    lines += ["", "## Counts", "", *_markdown_table(_counts(check))]
     for title, frame in _parts(check):
         lines += ["", f"## {title}", "", *_markdown_table(frame.head(MOST_ROWS))]
         if len(frame) > MOST_ROWS:
             lines += ["", f"{len(frame) - MOST_ROWS} more rows are not shown."]
     return "\n".join(lines) + "\n"
+
+
+def _counts(check: Validation) -> pd.DataFrame:
+    """The summary without explanations; source and lag only where there are such."""
+    known = check.summary
+    return known[[c for c in _COUNTS if c not in ("source", "lag") or known[c].notna().any()]]
 
 
 def _parts(check: Validation) -> list[tuple[str, pd.DataFrame]]:
@@ -95,6 +103,7 @@ def _parts(check: Validation) -> list[tuple[str, pd.DataFrame]]:
         ("Files whose rows are not as they should be, worst first", worst),
         *((f"Keys: {kind}", _findings(check, kind)) for kind in ("missing", "extra", "changed", "duplicate")),
         ("Not verified", _findings(check, "unverified").drop(columns=["key"])),
+        ("What waits to be processed", check.lag),
         ("What the staged files leave doubtful", _doubts(check)),
         ("Checks", check.checks.assign(passed=["yes" if p else "no" for p in check.checks["passed"]])),
     ]

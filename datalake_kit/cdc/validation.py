@@ -168,6 +168,7 @@ def validate(
             keys_shown = result.untrusted["key"].map(lambda key, job=job: hidden_key(key, job.keys, mask))
             result.untrusted = result.untrusted.assign(key=keys_shown)
     provenance = _provenance(lake, folder, staged, level, jobs, results, statement)
+    provenance["processing"] = {name: "; ".join(lag.notes) for name, lag in lags.items() if lag.notes}
     if configs is not None and configs.note:
         provenance["configuration"] = configs.note
     found = _validation(level, results, provenance, [_waiting(r, lags[r.table]) for r in results])

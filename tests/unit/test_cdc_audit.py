@@ -171,3 +171,64 @@ def test_a_row_at_the_cut_is_no_lag_and_changes_of_one_sequence_count_by_their_p
         with dk.connect(folder) as lake:
             check = cdc.validate(lake, keys="ID", until="8", settings=cdc.DmsSettings(sequence="VER"))
         assert (check.status, check.summary["lag"].iloc[0]) == (status, lag), len(staged)
+
+
+# --- words and verdicts
+
+
+def test_null_and_the_quoted_text_are_apart_with_any_delimiter(tmp_path: Path) -> None:
+    table = tmp_path / "shop" / "orders"
+    table.mkdir(parents=True)
+    (table / "LOAD00000001.csv").write_bytes(b'1||NULL\n2||"NULL"\n3||\n4||""\n')
+    how = cdc.DmsSettings(columns={"orders": ["ID", "V"]}, csv_delimiter="||")
+    found = cdc.expected(cdc.files(tmp_path, how), keys="ID", settings=how).table
+    assert found.column("V").to_pylist() == [None, "NULL", "", ""]
+
+
+def test_different_comes_before_not_compared(tmp_path: Path) -> None:
+    folder = tmp_path / "lake"
+    _staged(folder / "_raw/staging", ["7"], load="0")
+    (folder / "shop" / "orders").mkdir(parents=True)
+    pq.write_table(pa.table({"ID": [2], "V": ["a"], "VER": ["7"]}), folder / "shop" / "orders" / "part.parquet")
+    (folder / "shop" / "alone").mkdir()
+    pq.write_table(pa.table({"ID": [1]}), folder / "shop" / "alone" / "part.parquet")
+    with dk.connect(folder) as lake:
+        check = cdc.validate(lake, ["shop.alone", "shop.orders"], keys="ID")
+    assert check.summary["verdict"].tolist() == ["not compared", "different"]
+    assert (check.status, check.not_compared, check.different) == ("different", ["shop.alone"], ["shop.orders"])
+
+
+@pytest.mark.parametrize(("newest", "told"), [("b", "the newest is right"), ("wrong", "the newest is not right")])
+def test_a_key_with_several_rows_says_whether_its_newest_is_right(newest: str, told: str, tmp_path: Path) -> None:
+    folder = tmp_path / "lake"
+    _staged(folder / "_raw/staging", ["7", "8"], load="0")
+    (folder / "shop" / "orders").mkdir(parents=True)
+    rows = pa.table({"ID": [1, 1], "V": ["a", newest], "VER": ["7", "8"]})
+    pq.write_table(rows, folder / "shop" / "orders" / "part.parquet")
+    with dk.connect(folder) as lake:
+        check = cdc.validate(lake, keys="ID", level="values", settings=cdc.DmsSettings(sequence="VER"))
+    assert check.findings["kind"].tolist() == ["duplicate"]
+    assert f"(2 rows; {told})" in check.findings["explanation"].iloc[0]
+
+
+def test_the_report_shows_the_source_and_what_waits(tmp_path: Path) -> None:
+    folder = tmp_path / "lake"
+    _staged(folder / "_raw/staging", ["7"], load="0")
+    (folder / "shop" / "orders").mkdir(parents=True)
+    lake_rows = pa.table({"ID": [1], "V": ["load"], "VER": ["0"]})
+    pq.write_table(lake_rows, folder / "shop" / "orders" / "part.parquet")
+    change = "shop/orders/20260301-110000000.parquet"
+    tracker = {"file_ingestion_path": change, "file_ingestion_status": "raw_file_landed", "schema_name": "shop"}
+    tracker |= {"table_name": "orders", "file_ingestion_date_time": "2026-03-01 11:00:00"}
+    failed = {"raw_table_name": "orders", "glue_job_run_id": "jr_1", "refresh_status": "refresh_error"}
+    failed |= {"refresh_start_time": "2026-03-01 11:05:00", "error_msg": "out of memory"}
+    with dk.connect(folder) as lake:
+        check = cdc.validate(lake, keys="ID", source=lake_rows.to_pandas(), trackers=[tracker, failed], level="values")
+        plain = cdc.validate(lake, keys="ID")
+    for text in (check.to_markdown(), check.to_html()):
+        assert "source" in text
+        assert change in text
+        assert "the last run (jr_1 since 2026-03-01 11:05:00 UTC) failed: out of memory" in text.replace("\\_", "_")
+    assert "| source |" in check.to_markdown()
+    assert "| lag |" in check.to_markdown()
+    assert "| source |" not in plain.to_markdown()
