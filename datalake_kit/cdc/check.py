@@ -385,6 +385,7 @@ class _Attempt:
             lake=lake,
             commit_column=commit,
             sequence_column=self.side.column(self.staged.sequence),
+            mask=self.options.mask,
         )
         reasons = explain(case_of(self.ordering, comparison, found, known, waiting.table))
         told = Told(self.check, aligned, self.options.mask, self.staged.sequence is not None)
