@@ -254,6 +254,7 @@ def validate(
     key: Annotated[list[str] | None, typer.Option(help="Column that identifies a record; repeat for several.")] = None,
     mode: Annotated[str, typer.Option(help="S, current snapshot, or H, historical; else the table tells.")] = "",
     until: Annotated[str, typer.Option(help="Compare up to this sequence or UTC time.")] = "",
+    changed_at: Annotated[str, typer.Option(help="The source's column that says when a row changed.")] = "",
     tolerance: Annotated[list[str] | None, typer.Option(help="column=number, or one number for all.")] = None,
     mask: Annotated[list[str] | None, typer.Option(help="Column whose values are never shown.")] = None,
     config: Annotated[str, typer.Option(help="odpf_raw_table_config: JSON, or dynamodb://NAME?region=.")] = "",
@@ -274,10 +275,10 @@ def validate(
         from datalake_kit.storage import write_atomically
 
         options: dict[str, Any] = {
-            "staging": staging, "source": source or os.environ.get("DATALAKE_KIT_SOURCE_URL"),
-            "keys": key, "mode": mode,
-            "until": until, "tolerance": _tolerances(tolerance), "mask": mask, "config": config, "cadence": cadence,
-            "trackers": tracker, "max_lag": max_lag, "evidence": evidence, "history": history,
+            "staging": staging, "source": source or os.environ.get("DATALAKE_KIT_SOURCE_URL"), "keys": key,
+            "mode": mode, "until": until, "changed_at": changed_at, "tolerance": _tolerances(tolerance), "mask": mask,
+            "config": config, "cadence": cadence, "trackers": tracker, "max_lag": max_lag, "evidence": evidence,
+            "history": history,
         }  # fmt: skip
         with connect(lake) as opened:
             validation = cdc.validate(

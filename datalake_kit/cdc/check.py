@@ -59,6 +59,7 @@ def check_table(
     settings: DmsSettings | None = None,
     lag: Mapping[str, datetime | None] | Collection[str] | None = None,
     processed: Collection[str] = (),
+    changed_at: str | None = None,
 ) -> TableCheck:
     """Check one table.
 
@@ -89,8 +90,10 @@ def check_table(
         Staged files that are known not to be processed yet.
     processed : collection of str, optional
         The names of files that are marked as processed.
+    changed_at : str, optional
+        The source's column that says when a row was changed; rows changed after the cut are lag.
     """
-    options = Options(level, until, tolerance, tuple(mask), source, settings, lag, processed)
+    options = Options(level, until, tolerance, tuple(mask), source, settings, lag, processed, changed_at)
     if not files and source is not None:
         return compare_past_staging(side, staging, keys, mode, options, count)
     with Spool() as spool:
@@ -176,29 +179,24 @@ class _Attempt:
         equal = self._compare(aligned)
         if self.lost and not self._known_lost:
             return self.check, False
+        settled = agrees or (equal is not None and self.until is not None) or bool(self.check.lag)
         if self.hop is not None:
             staged = Side(self.relation, lambda part: self.staged.origin(part)[:2])
             loaded = self.hop.compare_with_files(self.ordering, staged) or bool(self.check.findings)
-        settled = agrees or (equal is not None and self.until is not None) or bool(self.check.lag)
         self.check.judge(settled and loaded)
         return self.check, True
 
     def _hop(self) -> SourceHop | None:
         if self.options.source is None:
             return None
-        options, keys_only = self.options, self.depth == "keys"
-        return SourceHop(
-            self.work, self.check, options.source, self.keys, TO_EXPECTED, keys_only, options.tolerance, options.mask
-        )
+        return SourceHop.asked(self.work, self.check, self.options, self.keys, TO_EXPECTED, self.depth == "keys")
 
     def _count_source(self) -> bool:
         """Count the source's rows and hold them against the current state that the files lead to."""
         if self.hop is None:
             return True
-        rows = self.hop.count()
-        current = int(self.work.value("SELECT count(*) FROM current"))
-        self.check.check("rows (source -> expected)", rows, current, passed=rows == current)
-        return rows == current
+        self.hop.count()
+        return self.hop.check_rows(f"rows ({TO_EXPECTED})", int(self.work.value("SELECT count(*) FROM current")))
 
     # --- reading
 

@@ -36,6 +36,7 @@ class Job:
     keys: tuple[str, ...] = ()
     mode: Mode = "S"
     source: Source | None = None
+    changed_at: str | None = None
     superseded: Sequence[DmsFile] = field(default_factory=tuple)
 
 

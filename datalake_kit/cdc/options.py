@@ -26,6 +26,7 @@ class Options:
     settings: DmsSettings | None = None
     lag: Mapping[str, datetime | None] | Collection[str] | None = None
     processed: Collection[str] = ()
+    changed_at: str | None = None
 
 
 def depths(side: LakeSide, options: Options) -> list[str]:

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from datalake_kit.cdc.canonical import Form, common_form
-from datalake_kit.cdc.compare import KINDS, UNVERIFIED, Aligned, Comparison, Tolerances, align
+from datalake_kit.cdc.compare import CHANGED, EXTRA, MISSING, UNVERIFIED, Aligned, Comparison, Tolerances, align
+from datalake_kit.cdc.cuts import shown
 from datalake_kit.cdc.details import Difference, Side, changed_columns, differences
 from datalake_kit.cdc.explain import UNEXPLAINED, Explanation
 from datalake_kit.cdc.findings import Told, masked_key
+from datalake_kit.cdc.moving import AS_IT_IS, DELETED_LATER, Cut, Stamp, When, later_in, moment_of, stamp_of
 from datalake_kit.cdc.ordering import Ordering, repeated_keys, sequence_text
 from datalake_kit.cdc.relation import Part, Relation, of_files
+from datalake_kit.cdc.source_reasons import newest_of, reasons, whole_rows
 from datalake_kit.cdc.table_check import PAST_STAGING, TO_EXPECTED, TableCheck
-from datalake_kit.cdc.workspace import Workspace, text_literal
+from datalake_kit.cdc.workspace import Workspace
 from datalake_kit.sql import quote_identifier
 
 if TYPE_CHECKING:
+    from datalake_kit.cdc.options import Options
     from datalake_kit.cdc.source import Source
 
 _WHERE = {TO_EXPECTED: "the staged files", PAST_STAGING: "the lake"}
@@ -39,6 +44,10 @@ class SourceHop:
         TO_EXPECTED or PAST_STAGING.
     keys_only : bool
         Whether values are left out.
+    changed_at : str, optional
+        The source's column that says when a row was changed: rows changed after the cut are lag.
+    until : str, datetime or date, optional
+        The cut; without it the newest change on the other side.
     """
 
     work: Workspace
@@ -49,11 +58,29 @@ class SourceHop:
     keys_only: bool = False
     tolerance: Tolerances = None
     mask: Collection[str] = ()
+    changed_at: str | None = None
+    until: When | None = None
 
     def __post_init__(self) -> None:
         files = self.source.local_parquet(self.work.folder / "source")
         self.relation: Relation | None = None if files is None else of_files(self.work, files)
         self.aligned: Aligned | None = None
+        self.cut: Cut | None = None
+        self._rows: tuple[str, int, int] | None = None
+        if self.until is not None and self.changed_at is None:
+            self.check.notes.append(AS_IT_IS)
+
+    @classmethod
+    def asked(
+        cls, work: Workspace, check: TableCheck, options: Options, keys: Sequence[str], hop: str, keys_only: bool
+    ) -> SourceHop:
+        """The hop as the options ask for it."""
+        near, hidden = options.tolerance, options.mask
+        return cls(work, check, options.source, keys, hop, keys_only, near, hidden, options.changed_at, options.until)
+
+    @property
+    def _hides_changed_at(self) -> bool:
+        return str(self.changed_at).casefold() in {m.casefold() for m in self.mask}
 
     @property
     def where(self) -> str:
@@ -101,16 +128,38 @@ class SourceHop:
         self.check.source_rows = self.source.count()
         return self.check.source_rows
 
+    def check_rows(self, what: str, there: int | None) -> bool:
+        """Hold the source's rows against the other side's; where the source may have moved, its keys say more."""
+        ours = self.check.source_rows
+        if ours == there or self.changed_at is None:
+            self.check.check(what, ours, there, passed=ours == there)
+        else:
+            self._rows = (what, int(ours or 0), int(there or 0))
+        return ours == there
+
+    def cut_at(self, newest: When | None, told: str) -> None:
+        """Set the cut: the one that was asked for, else the newest change on the other side; none unless it counts."""
+        if self.until is None and self.changed_at is None:
+            return
+        if self.until is not None:
+            newest, told = self.until, "as asked for"
+        if newest is not None and newest != "":
+            self.cut = Cut(newest, told, self._hides_changed_at)
+        if self.cut is None and self.changed_at is not None:
+            self.check.notes.append(f"nothing says up to when {self.where} go: until= can say it")
+
     # --- against the files
 
     def compare_with_files(self, ordering: Ordering, staged_side: Side) -> bool:
         """Compare with the current state that the files lead to; whether they are equal."""
+        self.cut_at(*newest_of(ordering))
         if self.aligned is None:
-            return self._compare_in_database(_whole_rows(ordering))
+            return self._compare_in_database(whole_rows(ordering))
         keys = ", ".join(f"k{i} AS r{i}" for i, _ in enumerate(self.keys))
         near = "".join(f", u{i} AS t{i}" for i, _ in enumerate(self.aligned.near))
         self.work.run(f"CREATE VIEW source_found AS SELECT {keys}, seq, g AS h, file, pos{near} FROM current")
-        return self._compare(staged_side, lambda found: _reasons(ordering, found), placed="found")
+        later = self.cut is not None
+        return self._compare(staged_side, lambda found: reasons(ordering, found, later=later), placed="found")
 
     # --- against the lake
 
@@ -141,36 +190,72 @@ class SourceHop:
     # --- the comparison
 
     def _compare(
-        self, theirs: Side | None, reasons: Callable[[Sequence[Difference]], dict[int, Explanation]], *, placed: str
+        self, theirs: Side | None, told_of: Callable[[Sequence[Difference]], dict[int, Explanation]], *, placed: str
     ) -> bool:
         aligned, relation, check = self.aligned, self.relation, self.check
         if aligned is None or relation is None:
             raise AssertionError("a database compares itself")
 
+        stamp = None
+        if self.changed_at is not None and self.cut is not None:
+            stamp = stamp_of(self.work, relation, relation.find(self.changed_at) or self.changed_at, self.cut)
+
         def columns(part: Part) -> str:
             keys = ", ".join(f"{p.ours(part)} AS r{i}" for i, p in enumerate(aligned.keys))
             near = "".join(f", {p.ours(part)} AS t{i}" for i, p in enumerate(aligned.near))
-            return f"{keys}, {aligned.number(part, ours=True)} AS h{near}"
+            changed = f", {stamp.write(part)} AS changed_at" if stamp is not None else ""
+            return f"{keys}, {aligned.number(part, ours=True)} AS h{near}{changed}"
 
         self.work.run(f"CREATE VIEW source_rows AS SELECT *, '' AS seq FROM ({relation.select(columns)})")
         self._leave_out_unsure()
         comparison = Comparison(self.work, "origin", "source_rows", "source_found", len(self.keys), aligned.near)
-        many = sum(comparison.counts.values())
-        what = "keys" if self.keys_only else "values"
-        check.check(f"keys with other {what} ({self.hop})", 0, many, passed=not many)
-        check.counts += comparison.counts
-        if not many:
+        late = self._late(comparison, stamp) if stamp is not None else Counter()
+        counts = comparison.counts - late
+        many = sum(counts.values())
+        check.counts += counts
+        if not self._settled(many):
             return True
-        found = differences(comparison)
+        found = differences(comparison, without="origin_late" if late else "")
         changed = {}
         if theirs is not None:
             changed = changed_columns(comparison, aligned, Side(relation), theirs, self.mask, placed=placed)
-        why = reasons(found)
+        why = told_of(found)
         told = Told(check, aligned, self.mask, has_sequence=False, hop=self.hop)
         for one in found:
-            told.add(one, changed.get(one.id), why.get(one.id, Explanation()), None)
+            told.add(one, changed.get(one.id), why.get(one.id, Explanation(self._unexplained(one.kind))), None)
         check.note_left_out(many - len(found))
         return False
+
+    def _late(self, comparison: Comparison, stamp: Stamp) -> Counter[str]:
+        """Count the keys whose row in the source was changed after the cut; their ids are `origin_late`."""
+        self.work.run(
+            f"CREATE TABLE origin_late AS SELECT id, kind, w.changed_at FROM {comparison.differing} "
+            f"JOIN {comparison.name}_wanted AS w USING (id) "
+            f"WHERE kind IN ('{MISSING}', '{CHANGED}') AND w.changed_at > {stamp.limit}"
+        )
+        rows = self.work.rows("SELECT kind, count(*), CAST(min(changed_at) AS VARCHAR) FROM origin_late GROUP BY kind")
+        self._note_late(sum(n for _, n, _ in rows), min((oldest for *_, oldest in rows), default=None))
+        return Counter({str(kind): int(n) for kind, n, _ in rows})
+
+    def _note_late(self, many: int, oldest: Any) -> None:
+        """Count lag, and say how much of it the source has."""
+        self.check.lag = (self.check.lag or 0) + many
+        if not many:
+            return
+        text = shown(str(oldest))
+        self.check.late_since = moment_of(text)
+        since = "" if self._hides_changed_at else f", the oldest by its change of {text}"
+        keys = "key is" if many == 1 else "keys are"
+        self.check.notes.append(f"{many} {keys} newer in the source than the cut ({self.cut}){since}")
+
+    def _settled(self, many: int, *, equal: bool = True) -> int:
+        """Add the checks of a comparison that found so many keys to differ, and give back how many."""
+        what = "keys" if self.keys_only else "values"
+        self.check.check(f"keys with other {what} ({self.hop})", 0, many, passed=equal and not many)
+        if self._rows is not None:
+            name, ours, there = self._rows
+            self.check.check(name, ours, there, passed=equal and not many, tolerance="rows changed after the cut")
+        return many
 
     def _leave_out_unsure(self) -> None:
         """Leave out keys that do not identify a row of the source: nothing can be said of them."""
@@ -219,7 +304,13 @@ class SourceHop:
     def _compare_in_database(self, relation: str) -> bool:
         """Let the database compare itself, by digests of key ranges."""
         names = list(self.keys) if self.keys_only else None
-        found = self.source.differences(self.work.connection, relation, names, list(self.keys))
+        until = None
+        if self.changed_at is not None and self.cut is not None:
+            until = (
+                self.changed_at,
+                later_in(self.changed_at, *self.source.type_and_largest(self.changed_at), self.cut),
+            )
+        found = self.source.differences(self.work.connection, relation, names, list(self.keys), until=until)
         self._note_refused(found)
         keys = found.keys
         told: dict[Any, list[Any]] = {}
@@ -227,12 +318,15 @@ class SourceHop:
             told.setdefault(one.key, []).append(one)
         hidden = {m.casefold() for m in self.mask}
         masked = [k.casefold() in hidden for k in self.keys]
-        waiting = set(found.lag)
+        waiting, many = set(found.lag), len(keys.duplicates)
+        if until is not None:
+            self._note_late(len(waiting), found.oldest_lag)
         for kind, listed in (("missing", keys.missing), ("extra", keys.extra), ("changed", keys.changed)):
             for key in listed:
                 if key in waiting:
                     continue
                 self.check.counts[kind] += 1
+                many += 1
                 self._note_key(kind, key, masked, told.get(key, ()), hidden)
         for key, (ours, theirs) in keys.duplicates.items():
             self.check.counts["duplicate"] += 1
@@ -240,8 +334,8 @@ class SourceHop:
             self.check.note("duplicate", hop=self.hop, key=masked_key(key, masked), explanation=text)
         for rule in found.rules:
             self.check.check(f"rule of the comparison with the source: {rule}", None, None, passed=True, tolerance=None)
-        many = sum(self.check.counts[kind] for kind in KINDS)
-        self.check.check(f"keys with other values ({self.hop})", 0, many, passed=found.equal)
+        equal = bool(keys.exact and not many)
+        self._settled(many, equal=equal)
         if keys.unresolved:
             ours, theirs = (sum(getattr(r, n) for r in keys.unresolved) for n in ("source_rows", "other_rows"))
             text = (
@@ -255,7 +349,7 @@ class SourceHop:
                 f"rows with NULL as key differ: {keys.null_keys[0]} in the source, {keys.null_keys[1]} in {self.where}"
             )
             self.check.note(UNVERIFIED, hop=self.hop, explanation=text)
-        return bool(found.equal)
+        return equal
 
     def _note_refused(self, found: Any) -> None:
         for name, reason in () if self.keys_only else found.not_compared.items():
@@ -271,71 +365,26 @@ class SourceHop:
     def _note_key(
         self, kind: str, key: Any, masked: Sequence[bool], columns: Sequence[Any], hidden: Collection[str]
     ) -> None:
-        def shown(name: str) -> str | None:
-            values = [(c.column, "***" if c.column.casefold() in hidden else getattr(c, name)) for c in columns]
-            if len(values) == 1:
-                return str(values[0][1])
-            return ", ".join(f"{c}={v}" for c, v in values) or None
+        def values(name: str) -> str | None:
+            told = [(c.column, "***" if c.column.casefold() in hidden else getattr(c, name)) for c in columns]
+            if len(told) == 1:
+                return str(told[0][1])
+            return ", ".join(f"{c}={v}" for c, v in told) or None
 
         self.check.note(
             kind,
             hop=self.hop,
             key=masked_key(key, masked),
             column=", ".join(c.column for c in columns) or None,
-            before=shown("before"),
-            after=shown("after"),
-            explanation=UNEXPLAINED,
+            before=values("before"),
+            after=values("after"),
+            explanation=self._unexplained(kind),
         )
 
-
-def _whole_rows(ordering: Ordering) -> str:
-    """The current rows with every column, in a file of the workspace: a database's digests look at them often."""
-    names = [n for n in ordering.staged.columns if n not in ordering.relation.twins]
-    parts = []
-    for part in ordering.relation.parts:
-        file, position, _ = ordering.staged.origin(part)
-        columns = ", ".join(
-            f"{'s.' if n in part.columns else ''}{part.column(n)[0]} AS {quote_identifier(n)}" for n in names
-        )
-        parts.append(
-            f"SELECT {columns} FROM (SELECT *, CAST({file} AS INTEGER) AS dk_file, "
-            f"CAST({position} AS BIGINT) AS dk_pos FROM {part.source}) AS s "
-            "SEMI JOIN current AS c ON s.dk_file = c.file AND s.dk_pos = c.pos"
-        )
-    target = text_literal(str(ordering.work.folder / "expected.parquet"))
-    ordering.work.run(f"COPY ({' UNION ALL '.join(parts)}) TO {target} (FORMAT parquet)")
-    return f"(SELECT * FROM read_parquet({target}))"
-
-
-def _reasons(ordering: Ordering, found: Sequence[Difference]) -> dict[int, Explanation]:
-    """What the staged rows of a key say about its difference from the source."""
-    k = " AND ".join(f"s.k{i} = d.r{i}" for i, _ in enumerate(ordering.keys))
-    rows = ordering.work.rows(
-        f"SELECT d.id, s.file, s.op, s.g, w.h FROM origin_keys AS d JOIN all_staged AS s ON {k} "
-        f"LEFT JOIN origin_wanted AS w ON w.id = d.id WHERE d.id <= {max((f.id for f in found), default=0)} "
-        "ORDER BY d.id, s.op <> 'L', CASE WHEN s.op = 'L' THEN '' ELSE s.seq END, s.file, s.pos"
-    )
-    versions: dict[int, list[tuple[int, str, bool]]] = {}
-    for number, file, operation, ours, theirs in rows:
-        versions.setdefault(number, []).append((file, operation, ours == theirs))
-    names = [f.name for f in ordering.staged.files]
-    return {one.id: _reason(one, versions.get(one.id, ()), names) for one in found}
-
-
-def _reason(one: Difference, versions: Sequence[tuple[int, str, bool]], names: Sequence[str]) -> Explanation:
-    if not versions:
-        return Explanation(f"{UNEXPLAINED}: no staged file has this key")
-    file, operation, _ = versions[-1]
-    same = [f for f, o, equal in versions[:-1] if equal and o != "D"]
-    if one.kind == "missing" and operation == "D":
-        brief = f"{UNEXPLAINED}: the staged files end with a delete of the key"
-        return Explanation(f"{brief} ({names[file]})", names[file], brief=brief)
-    if one.kind == "extra":
-        return Explanation(f"{UNEXPLAINED}: no staged file deletes the key")
-    if same:
-        brief = f"{UNEXPLAINED}: the source has values that a later change replaced"
-        return Explanation(f"{brief} (those of {names[same[-1]]}, replaced by {names[file]})", names[file], brief=brief)
-    return Explanation(f"{UNEXPLAINED}: no staged row has the source's values")
+    def _unexplained(self, kind: str) -> str:
+        """What is said of a key for which nothing else speaks."""
+        later = kind == EXTRA and self.cut is not None
+        return f"{UNEXPLAINED}: a delete that was lost, {DELETED_LATER}" if later else UNEXPLAINED
 
 
 __all__ = ["SourceHop"]

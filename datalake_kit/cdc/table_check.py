@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 import pandas as pd
@@ -36,6 +37,7 @@ class TableCheck:
     lake_rows: int | None = None
     last_sequence: str = ""
     lag: int | None = None
+    late_since: datetime | None = None  # in UTC, without a zone: the oldest row of the source that is lag
     counts: Counter[str] = field(default_factory=Counter)
     findings: list[dict[str, Any]] = field(default_factory=list)
     by_file: pd.DataFrame | None = None

@@ -19,6 +19,7 @@ from datalake_kit.cdc.dms_says import note_cut_lobs, note_evidence
 from datalake_kit.cdc.findings import hidden_key
 from datalake_kit.cdc.jobs import Job, Keys, attach_source, jobs_of, prepare, staging_folder
 from datalake_kit.cdc.lake_side import counts_where_possible
+from datalake_kit.cdc.moving import named_columns
 from datalake_kit.cdc.odp_config import read_config
 from datalake_kit.cdc.records import append_record
 from datalake_kit.cdc.replay import Mode
@@ -57,6 +58,7 @@ def validate(
     max_lag: str | timedelta | None = None,
     evidence: Any = None,
     history: str | Path | None = None,
+    changed_at: str | Mapping[str, str] | None = None,
 ) -> Validation:
     """Prove that tables of the lake hold what their sources hold, and say what is wrong where they do not.
 
@@ -97,19 +99,25 @@ def validate(
     tolerance : number or timedelta, or a mapping of column to these, optional
         How far numbers or times may lie apart and still count as equal.
     mask : list of str
-        Columns that are compared, and whose values are never shown.
+        Columns that are compared, and whose values are never shown; those of a partition column stand in the paths of
+        files all the same.
     settings : DmsSettings, optional
         How DMS was told to write, where its files do not tell.
     trackers : path, list of paths, DataFrame or dynamodb:// address, optional
         The framework's tracker tables: files landed and not yet processed are lag, files processed whose changes are
         absent are lost. Without them landing times tell.
     max_lag : timedelta or text such as "6h", optional
-        A table for which a change waits longer is different.
+        A table for which a change waits longer is different; a row that the source changed after the cut waits too.
     evidence : DataFrame, path or mapping, optional
         DMS's own tables `awsdms_apply_exceptions` and `awsdms_validation_failures_v1`; those that are staged are used
         without being named.
     history : path, optional
         A folder: one row a table of this validation is added to `validations/` in it; `dk.cdc.history` reads them.
+    changed_at : str, or a mapping of table to str, optional
+        The source's column that says when a row was last changed: a time (UTC where it has no zone), a date, or the
+        sequence. Keys that differ because the source changed their row after the cut are lag. The cut is `until`;
+        without it the last processed sequence, or the newest of the lake where nothing is staged. A row that the source
+        deleted after the cut is "extra": that cannot be told from a delete that was lost.
 
     Returns
     -------
@@ -125,7 +133,9 @@ def validate(
     DataError, UnreadableFileError
         The staging folder is not there or empty, or no lake table has a staging table of its name.
     NotFoundError
-        A table of `tables`, `keys`, `mode` or `source` that the lake does not have.
+        A table of `tables`, `keys`, `mode`, `source` or `changed_at` that the lake does not have.
+    ColumnNotFoundError
+        A source has no column of the name in `changed_at`.
 
     Examples
     --------
@@ -145,7 +155,7 @@ def validate(
     staged = None if folder is None else by_table(listed)
     control = [f for f in listed if f.kind == CONTROL]
     jobs = jobs_of(lake, tables, staged, configs)
-    check_names(lake, jobs, mode=mode, keys=keys, source=source)
+    check_names(lake, jobs, mode=mode, keys=keys, source=source, changed_at=changed_at)
     jobs = [prepare(lake, job, mode, keys, chosen=tables is not None) for job in jobs]
     with contextlib.ExitStack() as opened:
         for job in jobs:
@@ -153,6 +163,7 @@ def validate(
             if job.source is not None:
                 opened.enter_context(job.source)
         check_mask(jobs, mask)
+        named_columns(jobs, changed_at)
         whole = [j.name for j in jobs if j.side is not None and j.side.is_whole]
         counts, problems, statement = counts_where_possible(lake, whole)
         for job in jobs:
@@ -219,6 +230,7 @@ def _check(
     late = {f.name: f.landed for f in lag.waiting}
     files = job.files if trackers is None else trackers.dated(job.files)
     known: dict[str, Any] = {"lag": late, "processed": lag.processed, "source": job.source}
+    known["changed_at"] = job.changed_at
     try:
         return check_table(job.side, job.staging, files, job.keys, job.mode, count=count, **known, **options)
     except DatalakeKitError as problem:
@@ -237,13 +249,22 @@ def _lag(job: Job, trackers: Trackers | None) -> Lag:
 
 def _limit_lag(result: TableCheck, lag: Lag, limit: timedelta | None) -> None:
     """A table whose changes wait for too long is different, whatever it holds."""
-    if limit is None or not lag.waiting or lag.age <= limit:
+    if limit is None:
         return
-    text = f"{lag.waiting[0].name} waits for {_words(lag.age)}, longer than max_lag ({_words(limit)})"
-    result.note(UNVERIFIED, file=lag.waiting[0].name, explanation=text)
-    result.check("the oldest change that waits", f"at most {_words(limit)}", _words(lag.age), passed=False)
-    result.verdict = DIFFERENT
-    result.explanation = "; ".join(t for t in (result.explanation, text) if t)
+    waits: list[tuple[str | None, str, timedelta]] = []
+    if lag.waiting:
+        waits.append((lag.waiting[0].name, lag.waiting[0].name, lag.age))
+    if result.late_since is not None:
+        age = datetime.now(UTC) - result.late_since.replace(tzinfo=UTC)
+        waits.append((None, "a row that the source changed after the cut", age))
+    for file, what, age in waits:
+        if age <= limit:
+            continue
+        text = f"{what} waits for {_words(age)}, longer than max_lag ({_words(limit)})"
+        result.note(UNVERIFIED, file=file, explanation=text)
+        result.check("the oldest change that waits", f"at most {_words(limit)}", _words(age), passed=False)
+        result.verdict = DIFFERENT
+        result.explanation = "; ".join(t for t in (result.explanation, text) if t)
 
 
 def _waiting(result: TableCheck, lag: Lag) -> pd.DataFrame:

@@ -69,6 +69,8 @@ class PairDifferences:
         Keys that the source itself holds several times (the first twenty): then its key does not identify a row.
     lag : list
         Missing and changed keys that the source has changed after `until`: not damage, only not yet there.
+    oldest_lag : object
+        The least value of that column among them; None without any.
     traffic : Traffic
         Statements and bytes of both sides together.
     bytes_moved : int
@@ -83,6 +85,7 @@ class PairDifferences:
     rules: list[str]
     repeated: list[tuple[Any, int]] = field(default_factory=list)
     lag: list[Any] = field(default_factory=list)
+    oldest_lag: Any = None
     traffic: Traffic = field(default_factory=Traffic)
     bytes_moved: int = 0
 
@@ -113,7 +116,8 @@ def compare_sides(
     columns : list of str, or mapping of the other side's names to the source's, optional
         The columns to compare; without it all that both have, matched without regard to case.
     until : tuple of column and value, optional
-        A column of the source that says when a row changed: keys that the source changed after the value are lag.
+        A column of the source that says when a row changed, compared or not: keys that the source changed after the
+        value are lag. Instead of the value a function can say whether one is later.
     unique : bool
         Whether the source guarantees that the keys identify a row; without it that is checked.
     **limits
@@ -130,7 +134,7 @@ def compare_sides(
     repeated = [] if unique else pair.repeated()
     found = pair.localise(limits)
     told, compared_keys = pair.column_differences(found, most_keys_with_columns)
-    lag = pair.lag(found, until) if until else []
+    lag = pair.lag(found, until, source.types) if until else {}
     ours, theirs = found.source_traffic + pair.source.traffic, found.other_traffic + pair.other.traffic
     return PairDifferences(
         keys=found,
@@ -140,7 +144,8 @@ def compare_sides(
         not_compared=pair.refused,
         rules=pair.rules(),
         repeated=repeated,
-        lag=lag,
+        lag=list(lag),
+        oldest_lag=min(lag.values(), default=None),
         traffic=ours + theirs,
         bytes_moved=sum(t.bytes_moved for t, s in ((ours, source), (theirs, other)) if not is_local(s)),
     )
@@ -317,25 +322,30 @@ class _Pair:
             if a != b
         ]
 
-    def lag(self, found: Localised, until: tuple[str, Any]) -> list[Any]:
-        """The missing and changed keys that the source changed after a value of a column."""
+    def lag(self, found: Localised, until: tuple[str, Any], types: Mapping[str, SqlType]) -> dict[Any, Any]:
+        """The missing and changed keys that the source changed after a value of a column, with their own values."""
         name, limit = until
         layout = self.layouts()[0]
-        column = find_name(name, [f.name for f in layout.fields], "the compared columns")
-        stamp = next(f for f in layout.fields if f.name == column)
-        late = []
+        column = find_name(name, types, "the source")
+        family = agree(types[column], types[column]).family
+        if family is None:
+            raise ParameterError(f"until= names {column}, of type {types[column].written}, whose values have no order.")
+        stamp = Field(column, types[column], family)
+        late = {}
         wanted = [found.raw_keys[k] for k in (*found.missing, *found.changed)]
         for first in range(0, len(wanted), KEYS_A_STATEMENT):
             part = wanted[first : first + KEYS_A_STATEMENT]
             rows = self.source.run(self.source.dialect.chosen(self.source.relation, layout.keys, [stamp], part))
             for *raw, text in rows:
-                value = value_of(stamp.family, _text(text))
+                value = value_of(family, _text(text))
                 if value is not None and _after(value, limit):
-                    late.append(shown_key(layout.keys, _bound(layout.keys, raw)))
+                    late[shown_key(layout.keys, _bound(layout.keys, raw))] = value
         return late
 
 
 def _after(value: Any, limit: Any) -> bool:
+    if callable(limit):
+        return bool(limit(value))
     if isinstance(value, dt.datetime) and isinstance(limit, dt.datetime) and limit.tzinfo is not None:
         limit = limit.astimezone(dt.UTC).replace(tzinfo=None)
     try:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from datalake_kit.cdc.digest.families import SqlType
 from datalake_kit.cdc.digest.pair import PairDifferences
 
 SourceDifferences = PairDifferences
@@ -37,6 +38,10 @@ class Source(ABC):
     def local_parquet(self, folder: str | Path) -> list[Path] | None:  # noqa: B027 (a database has none)
         """Return Parquet files with all rows, written into `folder` where there are none; None for a database."""
 
+    def type_and_largest(self, column: str) -> tuple[SqlType, Callable[[], Any]]:
+        """Give the type of a column of a database, and what asks for its largest value."""
+        raise NotImplementedError(f"{self.label} is read as Parquet files.")
+
     def differences(
         self,
         connection: Any,
@@ -60,7 +65,7 @@ class Source(ABC):
         keys : list of str
             The columns that identify a row.
         until : tuple of column and value, optional
-            Keys that the source changed after the value of this column are lag.
+            Keys that the source changed after the value of this column are lag; see `compare_sides`.
         **limits
             `most_ranges`, `most_rows`, `leaf_rows`, `fan_out`, `most_keys_with_columns`: see `compare_sides`.
         """

@@ -7,7 +7,7 @@ beyond quoted names and keys. No message, label or chained error shows the passw
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, quote_plus
 
@@ -70,6 +70,11 @@ class DatabaseSource(Source):
     def count(self) -> int:
         """Count the rows."""
         return int(self.run(f"SELECT count(*) FROM {self.relation}")[0][0])
+
+    def type_and_largest(self, column: str) -> tuple[SqlType, Callable[[], Any]]:
+        """Give the type of a column, and what asks for its largest value."""
+        statement = f"SELECT max({self.dialect.quote(column)}) FROM {self.relation}"
+        return self.types[column], lambda: self.run(statement)[0][0]
 
     def differences(
         self,
