@@ -60,7 +60,7 @@ def cut_at(until: str | datetime | date, example: str) -> str:
     ParameterError
         Neither a sequence like those of the table nor a time, or a time where sequences do not begin with one.
 
-    >>> cut_at("2026-03-01 10:00:00", "2" * 35)[:20]
+    >>> cut_at("2026-03-01 10:00:00", "20260301" + "0" * 27)[:20]
     '20260301100000000000'
     """
     like = shown(example)

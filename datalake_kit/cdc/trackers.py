@@ -92,7 +92,7 @@ class Trackers:
         since = f" since {last.started:%Y-%m-%d %H:%M:%S} UTC" if last.started else ""
         if last.status == FAILED:
             return (f"the last run ({last.id}{since}) failed: {last.error or 'no message'}",)
-        age = f" for {_span((now or datetime.now(UTC)) - last.started)}" if last.started else ""
+        age = f" for {in_words((now or datetime.now(UTC)) - last.started)}" if last.started else ""
         return (
             f"run {last.id} is {last.status}{since}{age}; if it was killed it locks the table: no run takes it up "
             "until its item in odpf_file_processing_tracker is set to refresh_error",
@@ -254,6 +254,18 @@ def waiting(
     return [f for f in found if (t := _arrived(f, copied=copied)) is not None and t > start - grace]
 
 
+def in_words(age: timedelta) -> str:
+    """An age in whole minutes, hours or days.
+
+    >>> in_words(timedelta(hours=7)), in_words(timedelta(days=3))
+    ('7 hours', '3 days')
+    """
+    minutes = int(age.total_seconds() // 60)
+    if minutes < 120:
+        return f"{minutes} minutes"
+    return f"{minutes // 60} hours" if minutes < 48 * 60 else f"{minutes // 1440} days"
+
+
 _NEVER = datetime.min.replace(tzinfo=UTC)
 _LAST = datetime.max.replace(tzinfo=UTC)
 
@@ -363,10 +375,3 @@ def _shortened(error: str) -> str:
     """The first line of a message, without the stack trace below it."""
     first = next((line.strip() for line in error.splitlines() if line.strip()), "")
     return first if len(first) <= _LONGEST_MESSAGE else f"{first[:_LONGEST_MESSAGE]}..."
-
-
-def _span(age: timedelta) -> str:
-    minutes = int(age.total_seconds() // 60)
-    if minutes < 120:
-        return f"{minutes} minutes"
-    return f"{minutes // 60} hours" if minutes < 2880 else f"{minutes // 1440} days"

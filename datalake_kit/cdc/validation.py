@@ -26,7 +26,7 @@ from datalake_kit.cdc.replay import Mode
 from datalake_kit.cdc.result import BY_FILE_TYPES, DIFFERENT, FINDING_COLUMNS, LAG_TYPES, SUMMARY_TYPES, Validation
 from datalake_kit.cdc.settings import DmsSettings
 from datalake_kit.cdc.table_check import TableCheck
-from datalake_kit.cdc.trackers import Lag, Trackers, lag_of, read_trackers
+from datalake_kit.cdc.trackers import Lag, Trackers, in_words, lag_of, read_trackers
 from datalake_kit.errors import DatalakeKitError, ParameterError
 from datalake_kit.hudi.instants import to_datetime
 from datalake_kit.storage import Place
@@ -260,9 +260,9 @@ def _limit_lag(result: TableCheck, lag: Lag, limit: timedelta | None) -> None:
     for file, what, age in waits:
         if age <= limit:
             continue
-        text = f"{what} waits for {_words(age)}, longer than max_lag ({_words(limit)})"
+        text = f"{what} waits for {in_words(age)}, longer than max_lag ({in_words(limit)})"
         result.note(UNVERIFIED, file=file, explanation=text)
-        result.check("the oldest change that waits", f"at most {_words(limit)}", _words(age), passed=False)
+        result.check("the oldest change that waits", f"at most {in_words(limit)}", in_words(age), passed=False)
         result.verdict = DIFFERENT
         result.explanation = "; ".join(t for t in (result.explanation, text) if t)
 
@@ -281,13 +281,6 @@ def _waiting(result: TableCheck, lag: Lag) -> pd.DataFrame:
         for f in lag.waiting
     ]
     return pd.DataFrame(rows, columns=list(LAG_TYPES)).astype(LAG_TYPES)
-
-
-def _words(span: timedelta) -> str:
-    minutes = int(span.total_seconds() // 60)
-    if minutes < 120:
-        return f"{minutes} minutes"
-    return f"{minutes // 60} hours" if minutes < 48 * 60 else f"{minutes // 1440} days"
 
 
 def _validation(

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from datalake_kit.cdc.compare import Aligned, Comparison
 from datalake_kit.cdc.dms import DmsFile
 from datalake_kit.cdc.ordering import Ordering
+from datalake_kit.cdc.trackers import in_words
 from datalake_kit.errors import ParameterError, did_you_mean
 
 _SOON = timedelta(minutes=15)
@@ -119,7 +120,7 @@ def waiting_for(
         f"((e.id IS NULL AND f.id IS NULL) OR (e.h = f.h AND NOT ({' OR '.join(apart) or 'false'})))"
     )
     oldest = min((t for n in files.numbers if (t := files.landed[n]) is not None), default=None)
-    age = f", the oldest for {_in_words(datetime.now(UTC) - _aware(oldest))}" if oldest is not None else ""
+    age = f", the oldest for {in_words(datetime.now(UTC) - _aware(oldest))}" if oldest is not None else ""
     known = before.total
     found = _counted(comparison, before.notes, "")
     more = found.total - known
@@ -143,10 +144,3 @@ def _counted(comparison: Comparison, notes: list[str], why: str) -> Waiting:
 
 def _aware(moment: datetime) -> datetime:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
-def _in_words(age: timedelta) -> str:
-    minutes = int(age.total_seconds() // 60)
-    if minutes < 120:
-        return f"{minutes} minutes"
-    return f"{minutes // 60} hours" if minutes < 48 * 60 else f"{minutes // (24 * 60)} days"
