@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -48,7 +48,7 @@ _STYLE = """
 .dk-check td.n { text-align: right; white-space: nowrap; }
 .dk-check td.w { overflow-wrap: anywhere; min-width: 12rem; } .dk-check .v { font-weight: 600; white-space: nowrap; }
 .dk-check pre { background: #F5F6F8; padding: .6rem; overflow-x: auto; font-size: 12px; }
-.dk-check .note { color: #555; }
+.dk-check .facts td { overflow-wrap: anywhere; } .dk-check .note { color: #555; }
 """
 
 
@@ -127,11 +127,19 @@ def _facts(check: Validation) -> list[tuple[str, str]]:
         if name in ("count statement", "rule") or not value:
             continue
         if isinstance(value, dict):
-            value = "; ".join(f"{k} {v}" for k, v in value.items())
+            value = _by_table({str(k): str(v) for k, v in value.items()})
         elif isinstance(value, (list, tuple)):
             value = ", ".join(str(v) for v in value)
         facts.append((name, str(value)))
     return facts
+
+
+def _by_table(said: Mapping[str, str]) -> str:
+    """What is said of each table; what is said of several alike is said once."""
+    tables: dict[str, list[str]] = {}
+    for table, text in said.items():
+        tables.setdefault(text, []).append(table)
+    return "; ".join(f"{', '.join(names)}{':' if len(names) > 1 else ''} {text}" for text, names in tables.items())
 
 
 def _verdict(check: Validation) -> str:
@@ -147,7 +155,7 @@ def _provenance(check: Validation) -> str:
     shown = (
         f"<details><summary>The statement that counted</summary><pre>{statement}</pre></details>" if statement else ""
     )
-    return f'<div class="scroll"><table>{rows}</table></div>{shown}'
+    return f'<div class="scroll"><table class="facts">{rows}</table></div>{shown}'
 
 
 def _html_part(frame: pd.DataFrame) -> tuple[str, str]:

@@ -62,6 +62,8 @@ def activity(timeline: pd.DataFrame, ax: Axes | None = None) -> Axes:
     --------
     >>> dk.plots.cdc.activity(dk.hudi.timeline(lake, "taxi.table_1"))                        # doctest: +SKIP
     """
+    if not isinstance(timeline, pd.DataFrame):
+        raise ParameterError(f"timeline is the frame that dk.hudi.timeline gives, not {type(timeline).__name__}.")
     missing = [c for c in _NEEDED if c not in timeline.columns]
     if missing:
         raise ParameterError(f"The frame has no column {', '.join(missing)}. Give what dk.hudi.timeline returns.")

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 
 from datalake_kit.plots import style
 from datalake_kit.plots.activity import activity
-from datalake_kit.plots.damage import damage, history, lag
+from datalake_kit.plots.damage import checked, damage, history, lag
 
 if TYPE_CHECKING:
     from datalake_kit.cdc import Validation
@@ -42,7 +42,7 @@ def counts(validation: Validation, ax: Axes | None = None) -> Axes:
     --------
     >>> dk.plots.cdc.counts(dk.cdc.validate(lake))            # doctest: +SKIP
     """
-    summary = validation.summary
+    summary = checked(validation).summary
     ax = style.axes(ax, width=9.0, height=1.3 + 0.52 * max(1, len(summary)))
     with style.style():
         places = np.arange(len(summary))[::-1]  # the first table on top

@@ -29,6 +29,15 @@ _MOST = 12
 _NO_FILE = "no file named"
 
 
+def checked(validation: Any) -> Validation:
+    """Refuse what is no result of `dk.cdc.validate`."""
+    from datalake_kit.cdc import Validation as Made
+
+    if not isinstance(validation, Made):
+        raise ParameterError(f"validation is what dk.cdc.validate gives, not {type(validation).__name__}.")
+    return validation
+
+
 def damage(validation: Validation, ax: Axes | None = None, *, most: int = _MOST) -> Axes:
     """Draw how many keys each file is at fault for, by kind, worst first, and why.
 
@@ -51,7 +60,7 @@ def damage(validation: Validation, ax: Axes | None = None, *, most: int = _MOST)
     --------
     >>> dk.plots.cdc.damage(dk.cdc.validate(lake, level="values"))                           # doctest: +SKIP
     """
-    groups = _groups(validation, most)
+    groups = _groups(checked(validation), most)
     with style.style():
         ax = style.axes(ax, height=1.3 + 0.78 * max(len(groups), 1))
         if groups.empty:
@@ -92,7 +101,7 @@ def history(records: pd.DataFrame, ax: Axes | None = None, *, table: str | None 
     ax : matplotlib Axes, optional
         Where to draw; a new figure without it.
     table : str, optional
-        One table; without it the sum over all.
+        One table; without it the sum over all, where a table that a validation left out is as it was last seen.
 
     Returns
     -------
@@ -109,16 +118,23 @@ def history(records: pd.DataFrame, ax: Axes | None = None, *, table: str | None 
     >>> dk.plots.cdc.history(dk.cdc.history("operations"), table="taxi.table_3")             # doctest: +SKIP
     """
     kinds = ["missing", "extra", "changed", "duplicates"]
-    absent = [c for c in ("checked_at", "validation", "table", "verdict", *kinds) if c not in records.columns]
+    columns = getattr(records, "columns", None)
+    if columns is None:
+        raise ParameterError(f"records is the frame that dk.cdc.history gives, not {records!r}.")
+    absent = [c for c in ("checked_at", "validation", "table", "verdict", *kinds) if c not in columns]
     if absent:
         raise ParameterError(f"records is what dk.cdc.history gives; the column {absent[0]} is not there.")
     if table is not None:
         if table not in set(records["table"]):
             raise ParameterError(f"No validation of {table!r} is recorded.")
         records = records[records["table"] == table]
-    by = records.groupby(["checked_at", "validation"], sort=True)
-    wrong = by[kinds].sum()
-    verdicts = by["verdict"].agg(_worst)
+    if records.empty:
+        raise ParameterError("records has no row: nothing is recorded. Run dk.cdc.validate(..., history=folder) first.")
+    run = ["checked_at", "validation"]
+    numbers = records[[*run, "table"]].assign(**{kind: records[kind].astype("float64") for kind in kinds})
+    seen = numbers.groupby([*run, "table"], sort=True).sum(min_count=1).unstack("table").ffill()
+    wrong = pd.DataFrame({kind: pd.DataFrame(seen[kind]).sum(axis=1) for kind in kinds})
+    verdicts = records.groupby(run, sort=True)["verdict"].agg(_worst)
     with style.style():
         ax = style.axes(ax)
         moments = pd.DatetimeIndex(wrong.index.get_level_values("checked_at")).tz_convert(None).to_numpy()
@@ -163,7 +179,7 @@ def lag(validation: Validation, ax: Axes | None = None) -> Axes:
     --------
     >>> dk.plots.cdc.lag(dk.cdc.validate(lake, trackers="odpf_file_tracker.json"))           # doctest: +SKIP
     """
-    waiting = validation.lag
+    waiting = checked(validation).lag
     with style.style():
         tables = waiting.groupby("table", sort=True).agg(
             files=("file", "size"), rows=("rows", "sum"), age=("age", "max")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -158,3 +159,9 @@ def test_a_number_of_another_length_in_a_key_of_mode_h_is_shown_as_it_is_stored(
     there.to_parquet(tmp_path / "lake/shop/items/a.parquet")
     found = dk.cdc.validate(lake, ["shop.items"], keys="ID", mode="H", level="values").findings
     assert found["key"].tolist() == [(7, "12")]
+
+
+def test_what_is_said_of_several_tables_alike_is_said_once(lake: dk.Lake) -> None:
+    said = {"shop.orders": "1 run failed", "shop.items": "1 run failed", "shop.prices": "all well"}
+    found = dataclasses.replace(check(lake), provenance={"processing": said}).to_html()
+    assert "shop.orders, shop.items: 1 run failed; shop.prices all well" in found

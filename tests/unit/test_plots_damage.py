@@ -108,6 +108,23 @@ def test_history_draws_each_kind_and_each_verdict(check: dk.cdc.Validation) -> N
         dk.plots.cdc.history(check.summary)
 
 
+def test_a_table_that_a_validation_left_out_is_not_drawn_as_healed(check: dk.cdc.Validation) -> None:
+    runs = [check.summary.assign(validation=str(day), checked_at=pd.Timestamp(2026, 11, day, tz=UTC)) for day in (1, 2)]
+    runs[1] = runs[1].assign(table="taxi.another", missing=0, verdict="equal")
+    ax = dk.plots.cdc.history(pd.concat(runs))  # the same index twice
+    assert list(ax.lines[0].get_ydata()) == [70, 70]
+    plt.close(ax.figure)
+
+
+@pytest.mark.parametrize("plot", ["counts", "damage", "lag", "history", "activity"])
+def test_what_is_not_drawn_is_refused(check: dk.cdc.Validation, plot: str) -> None:
+    for other in (None, "taxi.table_1", 5):
+        with pytest.raises(ParameterError, match=r"what dk\.|that dk\."):
+            getattr(dk.plots.cdc, plot)(other)
+    with pytest.raises(ParameterError, match="nothing is recorded"):
+        dk.plots.cdc.history(check.summary.assign(validation="1", checked_at=pd.Timestamp(0, tz=UTC)).head(0))
+
+
 def test_lag_is_drawn_by_table_with_its_age(check: dk.cdc.Validation) -> None:
     waiting = pd.DataFrame(
         {
