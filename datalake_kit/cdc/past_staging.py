@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from datalake_kit.cdc.compare import UNVERIFIED
-from datalake_kit.cdc.cuts import shown
+from datalake_kit.cdc.cuts import cut_at, ordered, shown
 from datalake_kit.cdc.moving import When, moment_of
 from datalake_kit.cdc.options import Options, depths
 from datalake_kit.cdc.ordering import sequence_text
@@ -17,10 +17,14 @@ from datalake_kit.cdc.settings import OPERATION_NAMES, SEQUENCE_NAMES
 from datalake_kit.cdc.source_hop import SourceHop
 from datalake_kit.cdc.table_check import PAST_STAGING, TableCheck
 from datalake_kit.cdc.workspace import Workspace
+from datalake_kit.errors import ParameterError
 from datalake_kit.hudi.instants import to_datetime
 
 if TYPE_CHECKING:
     from datalake_kit.cdc.lake_side import LakeSide
+
+
+BY_SEQUENCE = "the lake's newest sequence"
 
 
 def compare_past_staging(
@@ -66,7 +70,10 @@ def _compare_with_source(
     if check.compared != "counts" and lake is not None:
         operation = next((c for n in OPERATION_NAMES if (c := side.column(n))), None)
         found = [None if n is None else lake.find(n) for n in (sequence, operation)]
-        hop.cut_at(*_newest_of(work, side, lake, found[0]))
+        newest, told = _newest_of(work, side, lake, found[0])
+        hop.cut_at(newest, told)
+        if options.until is not None:
+            hop.limit = _limit(options.until, str(newest) if told == BY_SEQUENCE else "")
         agrees = hop.compare_with_lake(lake, *found, current=current)
     check.judge(agrees)
     return agrees and not (current and check.compared == "counts")
@@ -80,5 +87,20 @@ def _newest_of(work: Workspace, side: LakeSide, lake: Relation, sequence: str | 
         newest = shown(str(work.value(f"SELECT max(seq) FROM ({rows})") or ""))
     commit = to_datetime(side.commit)
     if newest and (commit is None or moment_of(newest) is not None):
-        return newest, "the lake's newest sequence"
+        return newest, BY_SEQUENCE
     return commit, "the lake's newest commit"
+
+
+def _limit(until: When, newest: str) -> str | None:
+    """The text that no sequence of the lake up to a cut exceeds; None where it has none.
+
+    Raises
+    ------
+    ParameterError
+        The cut is neither a time nor a sequence.
+    """
+    if newest:
+        return cut_at(until, ordered(newest))
+    if moment_of(until) is None and not str(until).strip().isdecimal():
+        raise ParameterError(f"until={until!r} is neither a time such as 2026-03-01T10:00:00 nor a sequence.")
+    return None

@@ -13,12 +13,14 @@ from datalake_kit.cdc.cuts import shown
 from datalake_kit.cdc.details import Difference, Side, changed_columns, differences
 from datalake_kit.cdc.explain import UNEXPLAINED, Explanation
 from datalake_kit.cdc.findings import Told, masked_key
-from datalake_kit.cdc.moving import AS_IT_IS, DELETED_LATER, Cut, Stamp, When, later_in, moment_of, stamp_of
-from datalake_kit.cdc.ordering import Ordering, repeated_keys, sequence_text
+from datalake_kit.cdc.moving import AS_IT_IS, DELETED_LATER, Cut, Stamp, When, moment_of, stamp_of
+from datalake_kit.cdc.newest import newest_rows
+from datalake_kit.cdc.ordering import Ordering, repeated_keys
 from datalake_kit.cdc.relation import Part, Relation, of_files
+from datalake_kit.cdc.source_digest import compare_in_database
 from datalake_kit.cdc.source_reasons import newest_of, reasons, whole_rows
 from datalake_kit.cdc.table_check import PAST_STAGING, TO_EXPECTED, TableCheck
-from datalake_kit.cdc.workspace import Workspace
+from datalake_kit.cdc.workspace import Workspace, text_literal
 from datalake_kit.sql import quote_identifier
 
 if TYPE_CHECKING:
@@ -66,6 +68,7 @@ class SourceHop:
         self.relation: Relation | None = None if files is None else of_files(self.work, files)
         self.aligned: Aligned | None = None
         self.cut: Cut | None = None
+        self.limit: str | None = None  # that no sequence of the lake up to the cut exceeds, where one was asked for
         self._rows: tuple[str, int, int] | None = None
         if self.until is not None and self.changed_at is None:
             self.check.notes.append(AS_IT_IS)
@@ -131,7 +134,7 @@ class SourceHop:
     def check_rows(self, what: str, there: int | None) -> bool:
         """Hold the source's rows against the other side's; where the source may have moved, its keys say more."""
         ours = self.check.source_rows
-        if ours == there or self.changed_at is None:
+        if ours == there or (self.changed_at is None and self.until is None):
             self.check.check(what, ours, there, passed=ours == there)
         else:
             self._rows = (what, int(ours or 0), int(there or 0))
@@ -154,7 +157,7 @@ class SourceHop:
         """Compare with the current state that the files lead to; whether they are equal."""
         self.cut_at(*newest_of(ordering))
         if self.aligned is None:
-            return self._compare_in_database(whole_rows(ordering))
+            return compare_in_database(self, whole_rows(ordering))
         keys = ", ".join(f"k{i} AS r{i}" for i, _ in enumerate(self.keys))
         near = "".join(f", u{i} AS t{i}" for i, _ in enumerate(self.aligned.near))
         self.work.run(f"CREATE VIEW source_found AS SELECT {keys}, seq, g AS h, file, pos{near} FROM current")
@@ -167,24 +170,28 @@ class SourceHop:
         """Compare with the lake's rows, of a historical table with the newest of each key; whether they are equal."""
         aligned = self.align(lake, self.forms(lake))
         if aligned is None:
-            names = ", ".join(f"{{}} AS {quote_identifier(n)}" for n in lake.names if n not in lake.twins)
             plain = [n for n in lake.names if n not in lake.twins]
-            rows = lake.select(lambda part: names.format(*(part.column(n)[0] for n in plain)))
-            return self._compare_in_database(f"({rows})")
+            names = ", ".join(f"{{}} AS {quote_identifier(n)}" for n in plain)
+            rows = newest_rows(
+                lake,
+                lambda part: names.format(*(part.column(n)[0] for n in plain)),
+                [quote_identifier(lake.find(k) or k) for k in self.keys],
+                sequence,
+                operation,
+                current=current,
+                limit=self.limit,
+            )
+            return compare_in_database(self, f"(SELECT * EXCLUDE (dk_seq, dk_dead) FROM ({rows}))")
 
         def columns(part: Part) -> str:
             keys = ", ".join(f"{p.theirs(part)} AS r{i}" for i, p in enumerate(aligned.keys))
             near = "".join(f", {p.theirs(part)} AS t{i}" for i, p in enumerate(aligned.near))
-            seq = sequence_text(part, sequence) if sequence else "''"
-            dead = f"upper(CAST({part.column(operation)[0]} AS VARCHAR)) LIKE 'D%'" if operation else "false"
-            return (
-                f"{keys}, {seq} AS seq, coalesce({dead}, false) AS dead, {aligned.number(part, ours=False)} AS h{near}"
-            )
+            return f"{keys}, {aligned.number(part, ours=False)} AS h{near}"
 
-        r = ", ".join(f"r{i}" for i, _ in enumerate(self.keys))
-        newest = f"QUALIFY row_number() OVER (PARTITION BY {r} ORDER BY seq DESC) = 1" if current else ""
-        self.work.run(f"CREATE TABLE lake_newest AS SELECT * FROM ({lake.select(columns)}) {newest}")
-        self.work.run("CREATE VIEW source_found AS SELECT * FROM lake_newest" + (" WHERE NOT dead" if current else ""))
+        r = [f"r{i}" for i, _ in enumerate(self.keys)]
+        rows = newest_rows(lake, columns, r, sequence, operation, current=current, limit=self.limit)
+        self.work.run(f"CREATE TABLE source_found_rows AS SELECT *, dk_seq AS seq FROM ({rows})")
+        self.work.run("CREATE VIEW source_found AS SELECT * FROM source_found_rows")
         return self._compare(None if current else Side(lake), lambda found: {}, placed="wanted")
 
     # --- the comparison
@@ -209,11 +216,11 @@ class SourceHop:
         self.work.run(f"CREATE VIEW source_rows AS SELECT *, '' AS seq FROM ({relation.select(columns)})")
         self._leave_out_unsure()
         comparison = Comparison(self.work, "origin", "source_rows", "source_found", len(self.keys), aligned.near)
-        late = self._late(comparison, stamp) if stamp is not None else Counter()
+        late = self._late(comparison, stamp)
         counts = comparison.counts - late
         many = sum(counts.values())
         check.counts += counts
-        if not self._settled(many):
+        if not self.settled(many):
             return True
         found = differences(comparison, without="origin_late" if late else "")
         changed = {}
@@ -222,33 +229,56 @@ class SourceHop:
         why = told_of(found)
         told = Told(check, aligned, self.mask, has_sequence=False, hop=self.hop)
         for one in found:
-            told.add(one, changed.get(one.id), why.get(one.id, Explanation(self._unexplained(one.kind))), None)
+            told.add(one, changed.get(one.id), why.get(one.id, Explanation(self.unexplained(one.kind))), None)
         check.note_left_out(many - len(found))
         return False
 
-    def _late(self, comparison: Comparison, stamp: Stamp) -> Counter[str]:
-        """Count the keys whose row in the source was changed after the cut; their ids are `origin_late`."""
+    def _late(self, comparison: Comparison, stamp: Stamp | None) -> Counter[str]:
+        """Count the keys whose row was changed after the cut, in the source or in the lake: `origin_late`."""
+        late = []
+        if stamp is not None:
+            kinds = f"d.kind IN ('{MISSING}', '{CHANGED}') AND w.changed_at > {stamp.limit}"
+            late.append(
+                f"SELECT d.id, w.changed_at, 1 AS ours FROM {{}} JOIN origin_wanted AS w USING (id) WHERE {kinds}"
+            )
+        if self.limit is not None:
+            kinds = f"d.kind IN ('{EXTRA}', '{CHANGED}') AND f.seq > {text_literal(self.limit)}"
+            late.append(
+                f"SELECT d.id, NULL AS changed_at, 0 AS ours FROM {{}} JOIN origin_found AS f USING (id) WHERE {kinds}"
+            )
+        if not late:
+            return Counter()
+        listed = " UNION ALL ".join(late).format(*[f"{comparison.differing} AS d"] * len(late))
         self.work.run(
-            f"CREATE TABLE origin_late AS SELECT id, kind, w.changed_at FROM {comparison.differing} "
-            f"JOIN {comparison.name}_wanted AS w USING (id) "
-            f"WHERE kind IN ('{MISSING}', '{CHANGED}') AND w.changed_at > {stamp.limit}"
+            f"CREATE TABLE origin_late AS SELECT id, min(changed_at) AS changed_at, max(ours) AS ours FROM ({listed}) "
+            "GROUP BY id"
         )
-        rows = self.work.rows("SELECT kind, count(*), CAST(min(changed_at) AS VARCHAR) FROM origin_late GROUP BY kind")
-        self._note_late(sum(n for _, n, _ in rows), min((oldest for *_, oldest in rows), default=None))
-        return Counter({str(kind): int(n) for kind, n, _ in rows})
+        rows = self.work.rows(
+            "SELECT kind, ours, count(*), CAST(min(changed_at) AS VARCHAR) "
+            f"FROM origin_late JOIN {comparison.differing} USING (id) GROUP BY kind, ours"
+        )
+        oldest = min((str(told) for *_, told in rows if told is not None), default=None)
+        self.note_late(sum(n for _, ours, n, _ in rows if ours), oldest)
+        self.note_late(sum(n for _, ours, n, _ in rows if not ours), None, "lake")
+        found: Counter[str] = Counter()
+        for kind, _, n, _ in rows:
+            found[kind] += n
+        return found
 
-    def _note_late(self, many: int, oldest: Any) -> None:
-        """Count lag, and say how much of it the source has."""
+    def note_late(self, many: int, oldest: Any, where: str = "source") -> None:
+        """Count lag, and say how much of it the source has, or the lake."""
         self.check.lag = (self.check.lag or 0) + many
         if not many:
             return
-        text = shown(str(oldest))
-        self.check.late_since = moment_of(text)
-        since = "" if self._hides_changed_at else f", the oldest by its change of {text}"
         keys = "key is" if many == 1 else "keys are"
-        self.check.notes.append(f"{many} {keys} newer in the source than the cut ({self.cut}){since}")
+        text = f"{many} {keys} newer in the {where} than the cut ({self.cut})"
+        if oldest is not None:
+            changed = shown(str(oldest))
+            self.check.late_since = moment_of(changed)
+            text += "" if self._hides_changed_at else f", the oldest by its change of {changed}"
+        self.check.notes.append(text)
 
-    def _settled(self, many: int, *, equal: bool = True) -> int:
+    def settled(self, many: int, *, equal: bool = True) -> int:
         """Add the checks of a comparison that found so many keys to differ, and give back how many."""
         what = "keys" if self.keys_only else "values"
         self.check.check(f"keys with other {what} ({self.hop})", 0, many, passed=equal and not many)
@@ -301,87 +331,7 @@ class SourceHop:
                 text = f"the column {name} is not in {self.where}: {filled} rows of the source have a value in it"
                 self.check.note(UNVERIFIED, hop=self.hop, column=name, explanation=text)
 
-    def _compare_in_database(self, relation: str) -> bool:
-        """Let the database compare itself, by digests of key ranges."""
-        names = list(self.keys) if self.keys_only else None
-        until = None
-        if self.changed_at is not None and self.cut is not None:
-            until = (
-                self.changed_at,
-                later_in(self.changed_at, *self.source.type_and_largest(self.changed_at), self.cut),
-            )
-        found = self.source.differences(self.work.connection, relation, names, list(self.keys), until=until)
-        self._note_refused(found)
-        keys = found.keys
-        told: dict[Any, list[Any]] = {}
-        for one in found.columns:
-            told.setdefault(one.key, []).append(one)
-        hidden = {m.casefold() for m in self.mask}
-        masked = [k.casefold() in hidden for k in self.keys]
-        waiting, many = set(found.lag), len(keys.duplicates)
-        if until is not None:
-            self._note_late(len(waiting), found.oldest_lag)
-        for kind, listed in (("missing", keys.missing), ("extra", keys.extra), ("changed", keys.changed)):
-            for key in listed:
-                if key in waiting:
-                    continue
-                self.check.counts[kind] += 1
-                many += 1
-                self._note_key(kind, key, masked, told.get(key, ()), hidden)
-        for key, (ours, theirs) in keys.duplicates.items():
-            self.check.counts["duplicate"] += 1
-            text = f"{UNEXPLAINED} ({theirs} rows; the source has {ours})"
-            self.check.note("duplicate", hop=self.hop, key=masked_key(key, masked), explanation=text)
-        for rule in found.rules:
-            self.check.check(f"rule of the comparison with the source: {rule}", None, None, passed=True, tolerance=None)
-        equal = bool(keys.exact and not many)
-        self._settled(many, equal=equal)
-        if keys.unresolved:
-            ours, theirs = (sum(getattr(r, n) for r in keys.unresolved) for n in ("source_rows", "other_rows"))
-            text = (
-                f"{len(keys.unresolved)} more ranges of keys differ and were not looked into, being too many: {ours} "
-                f"rows in the source, {theirs} in {self.where}. Copy the source's table to Parquet and give that as "
-                "source="
-            )
-            self.check.note(UNVERIFIED, hop=self.hop, explanation=text)
-        if keys.null_keys_differ:
-            text = (
-                f"rows with NULL as key differ: {keys.null_keys[0]} in the source, {keys.null_keys[1]} in {self.where}"
-            )
-            self.check.note(UNVERIFIED, hop=self.hop, explanation=text)
-        return equal
-
-    def _note_refused(self, found: Any) -> None:
-        for name, reason in () if self.keys_only else found.not_compared.items():
-            text = f"the column {name} cannot be compared with {self.where}: {reason}"
-            self.check.note(UNVERIFIED, hop=self.hop, column=name, explanation=text)
-        if found.repeated:
-            text = (
-                f"{', '.join(self.keys)} does not identify a row of the source: {len(found.repeated)} or more keys are "
-                "there several times; these cannot be compared. Name the right keys"
-            )
-            self.check.note(UNVERIFIED, hop=self.hop, explanation=text)
-
-    def _note_key(
-        self, kind: str, key: Any, masked: Sequence[bool], columns: Sequence[Any], hidden: Collection[str]
-    ) -> None:
-        def values(name: str) -> str | None:
-            told = [(c.column, "***" if c.column.casefold() in hidden else getattr(c, name)) for c in columns]
-            if len(told) == 1:
-                return str(told[0][1])
-            return ", ".join(f"{c}={v}" for c, v in told) or None
-
-        self.check.note(
-            kind,
-            hop=self.hop,
-            key=masked_key(key, masked),
-            column=", ".join(c.column for c in columns) or None,
-            before=values("before"),
-            after=values("after"),
-            explanation=self._unexplained(kind),
-        )
-
-    def _unexplained(self, kind: str) -> str:
+    def unexplained(self, kind: str) -> str:
         """What is said of a key for which nothing else speaks."""
         later = kind == EXTRA and self.cut is not None
         return f"{UNEXPLAINED}: a delete that was lost, {DELETED_LATER}" if later else UNEXPLAINED

@@ -212,9 +212,27 @@ def test_types_that_cannot_be_held_against_the_cut(value: Any, tmp_path: Path) -
 
 def test_a_cut_that_is_no_time_for_a_column_of_times(tmp_path: Path) -> None:
     rows = lake(tmp_path, staged=False)
+    bare = [{k: v for k, v in r.items() if k != "CDC_TIMESTAMP_SEQ"} for r in rows]
+    write(bare, tmp_path / "shop/t/part.parquet")
     check = validated(tmp_path, only_late(rows), changed_at="CHANGED", until="17")
     assert check.status == "not compared"
     assert "the cut (17, as asked for) is no time" in check.sentence
+    assert "neither a time" in validated(tmp_path, only_late(rows), until="yesterday").sentence
+
+
+@pytest.mark.parametrize("mode", ["S", "H"])
+def test_a_lake_that_went_on_is_compared_with_an_older_source_at_the_cut(mode: Any, tmp_path: Path) -> None:
+    rows = lake(tmp_path, staged=False)
+    source = pd.DataFrame(rows).drop(columns="CDC_TIMESTAMP_SEQ")
+    later = f"20210101100500{'0' * 21}"
+    ahead = [row(7, 70.0, CUT, later), row(900, 1.0, CUT, later)]
+    kept = rows if mode == "H" else [r for r in rows if r["PK_ID"] != 7]
+    write([*kept, *ahead, row(901, 1.0)], tmp_path / "shop/t/part.parquet")
+    check = validated(tmp_path, source, mode=mode, until=CUT + dt.timedelta(minutes=1))
+    assert found(check) == {(901, "extra")}
+    assert check.summary["lag"].fillna(0).item() == (0 if mode == "H" else 2)
+    assert ("2 keys are newer in the lake than the cut" in check.sentence) == (mode == "S")
+    assert {k for k, _ in found(validated(tmp_path, source, mode=mode))} == {7, 900, 901}
 
 
 # --- bad input
