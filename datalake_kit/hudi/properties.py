@@ -47,11 +47,6 @@ class TableProperties:
         return self._is_on("hoodie.datasource.write.drop.partition.columns")
 
     @property
-    def hive_style(self) -> bool:
-        """Whether partition folders are named column=value."""
-        return self._is_on("hoodie.datasource.write.hive_style_partitioning")
-
-    @property
     def url_encoded(self) -> bool:
         """Whether the values in the names of partition folders are URL-encoded."""
         return self._is_on("hoodie.datasource.write.partitionpath.urlencode")
@@ -61,11 +56,6 @@ class TableProperties:
         """The class that makes keys and partition paths, without its package; version 8 and later give its type."""
         made_by = self.raw.get("hoodie.table.keygenerator.class", "").rsplit(".", 1)[-1]
         return made_by or self.raw.get("hoodie.table.keygenerator.type", "")
-
-    @property
-    def timeline_timezone(self) -> str | None:
-        """The zone of the instants: UTC, LOCAL (that of the writing machine), or None when the table does not say."""
-        return self.raw.get("hoodie.table.timeline.timezone", "").strip().upper() or None
 
     def _is_on(self, entry: str) -> bool:
         return self.raw.get(entry, "false").strip().lower() == "true"
