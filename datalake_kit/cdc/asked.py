@@ -89,6 +89,8 @@ def check_names(lake: Lake, jobs: Sequence[Job], **mappings: Any) -> None:
     """
     known = {job.name.casefold() for job in jobs}
     for option, given in mappings.items():
+        if isinstance(given, Mapping) and not given:
+            raise ParameterError(f"{option} is a mapping that names no table. Leave it out.")
         for name in given if isinstance(given, Mapping) else ():
             if not isinstance(name, str):
                 raise ParameterError(f"{option} is a mapping whose keys are names of tables, not {name!r}.")

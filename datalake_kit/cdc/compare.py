@@ -149,10 +149,10 @@ def align(
             pairs.append(Pair(name, other, form, name == sequence))
     for key in keys:
         if not any(p.name == key for p in pairs):
-            what = "of another type in" if key in odd else "missing in"
-            raise DataError(
-                f"The key column {key} is {what} {where}, so rows cannot be told apart. Name the right keys."
-            )
+            what = f"of another type in {where}" if key in odd else f"missing in {where}"
+            if ours.find(key) is None and theirs.find(key) is not None:
+                what = f"in {where} alone"
+            raise DataError(f"The key column {key} is {what}, so rows cannot be told apart. Name the right keys.")
     near = _with_tolerance(pairs, keys, tolerance)
     return Aligned(
         pairs=tuple(near),

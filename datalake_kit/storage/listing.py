@@ -150,5 +150,5 @@ def local_copy(file: str | Place, folder: str | Path) -> Path:
 
 def _is_data(parts: Iterable[str], suffixes: tuple[str, ...]) -> bool:
     names = [p for p in parts if p]
-    hidden = not names or any(n[0] in "._" for n in names)
+    hidden = not names or any(n[0] in "._" for n in names) or names[-1].endswith("_$folder$")  # Hadoop's, on S3
     return not hidden and (not suffixes or names[-1].lower().endswith(suffixes))

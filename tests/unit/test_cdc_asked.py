@@ -165,3 +165,20 @@ def test_what_is_said_of_several_tables_alike_is_said_once(lake: dk.Lake) -> Non
     said = {"shop.orders": "1 run failed", "shop.items": "1 run failed", "shop.prices": "all well"}
     found = dataclasses.replace(check(lake), provenance={"processing": said}).to_html()
     assert "shop.orders, shop.items: 1 run failed; shop.prices all well" in found
+
+
+def test_a_key_that_the_source_lacks_is_not_said_to_lack_elsewhere(lake: dk.Lake) -> None:
+    found = check(lake, source=pd.DataFrame({"NAME": ["Ada"]}), level="keys")
+    assert not found.ok
+    assert "The key column ID is in the staged files alone" in found.sentence
+
+
+def test_an_empty_mapping_of_sources_is_no_source_that_was_compared(lake: dk.Lake) -> None:
+    with pytest.raises(ParameterError, match="source is a mapping that names no table"):
+        check(lake, source={})
+
+
+def test_markers_of_folders_that_hadoop_leaves_on_s3_are_no_files(lake: dk.Lake, tmp_path: Path) -> None:
+    for folder in ("lake/_raw/staging/shop/items", "lake/shop/items"):
+        (tmp_path / folder / "2026_$folder$").write_bytes(b"")
+    assert dk.cdc.validate(lake, ["shop.items"], keys="ID", level="values").ok
