@@ -116,7 +116,7 @@ def test_rows_that_the_source_changed_after_the_cut_are_lag(staged: bool, folder
     assert found["41", "extra"].endswith("or deleted in the source after the cut")
     assert check.summary["lag"].item() == 2
     assert "the oldest by its change of 2021-01-01 10:00:01" in check.summary["explanation"].item()
-    later = checked(folder, fresh, changed_at="pickup", until=dt.datetime(2021, 1, 1, 10, 1))
+    later = checked(folder, fresh, changed_at="pickup", until=dt.datetime(2021, 1, 1, 10, 0, 1))
     assert later.summary["lag"].item() == 1
     fresh.run("UPDATE t SET fare = 12.25, pickup = '2021-01-01 08:30:49', flag = NULL WHERE pk_id = 49")
     fresh.run(
