@@ -246,6 +246,8 @@ class SourceHop:
             late.append(
                 f"SELECT d.id, NULL AS changed_at, 0 AS ours FROM {{}} JOIN origin_found AS f USING (id) WHERE {kinds}"
             )
+        if self.until is not None and self.hop == TO_EXPECTED:
+            late.append(_staged_later(comparison))
         if not late:
             return Counter()
         listed = " UNION ALL ".join(late).format(*[f"{comparison.differing} AS d"] * len(late))
@@ -335,6 +337,19 @@ class SourceHop:
         """What is said of a key for which nothing else speaks."""
         later = kind == EXTRA and self.cut is not None
         return f"{UNEXPLAINED}: a delete that was lost, {DELETED_LATER}" if later else UNEXPLAINED
+
+
+def _staged_later(comparison: Comparison) -> str:
+    """Keys of which the source has what a staged change after the cut made of them."""
+    key = " AND ".join(f"s.k{i} = d.r{i}" for i in range(comparison.keys))
+    apart = [pair.differs(f"w.t{i}", f"s.u{i}") for i, pair in enumerate(comparison.near)]
+    same = f"s.op <> 'D' AND s.g = w.h AND NOT ({' OR '.join(apart) or 'false'})"
+    kinds = f"(d.kind IN ('{MISSING}', '{CHANGED}') AND {same}) OR (d.kind = '{EXTRA}' AND s.op = 'D')"
+    return (
+        "SELECT d.id, NULL AS changed_at, 1 AS ours FROM {} "
+        f"JOIN (SELECT * FROM all_staged, cut WHERE op <> 'L' AND seq > until) AS s ON {key} "
+        f"LEFT JOIN origin_wanted AS w ON w.id = d.id WHERE {kinds}"
+    )
 
 
 __all__ = ["SourceHop"]

@@ -246,3 +246,38 @@ def test_control_tables_that_cannot_be_read_are_no_reason_to_say_equal(tmp_path:
         check = cdc.validate(lake, keys="ID")
     assert check.status == "different"
     assert check.findings["explanation"].str.startswith("DMS's own tables cannot be read").tolist() == [True]
+
+
+@pytest.mark.parametrize(
+    ("values", "status", "lag"),
+    [
+        ({1: "x", 2: "b", 3: "c"}, "equal", 0),
+        ({1: "x", 2: "y", 4: "d"}, "equal", 3),
+        ({1: "x", 2: "other", 4: "d"}, "different", 2),
+        ({2: "y", 4: "d"}, "different", 3),
+    ],
+)
+def test_a_source_that_has_staged_changes_after_the_cut_is_ahead(
+    values: dict[int, str], status: str, lag: int, tmp_path: Path
+) -> None:
+    """After the cut key 2 is changed, 3 deleted and 4 inserted; what no staged change tells is a difference."""
+    table, lake_table = tmp_path / "_raw/staging/shop/orders", tmp_path / "shop" / "orders"
+    table.mkdir(parents=True)
+    lake_table.mkdir(parents=True)
+    early, late = ("20260301" + digits + "0" * 21 for digits in ("090000", "110000"))
+    pq.write_table(
+        pa.table({"ID": [1, 2, 3], "V": list("abc"), "CDC_TIMESTAMP_SEQ": [""] * 3}), table / "LOAD00000001.parquet"
+    )
+    changes = {
+        "Op": list("UUDI"),
+        "ID": [1, 2, 3, 4],
+        "V": list("xycd"),
+        "CDC_TIMESTAMP_SEQ": [early, late, late, late],
+    }
+    pq.write_table(pa.table(changes), table / "20260301-110000000.parquet")
+    rows = {"ID": [1, 2, 3], "V": list("xbc"), "CDC_TIMESTAMP_SEQ": [early, "", ""]}
+    pq.write_table(pa.table(rows), lake_table / "part.parquet")
+    source = pa.table({"ID": list(values), "V": list(values.values())}).to_pandas()
+    with dk.connect(tmp_path) as lake:
+        check = cdc.validate(lake, keys="ID", source=source, until="2026-03-01T10:00", level="values")
+    assert (check.status, check.summary["lag"].iloc[0]) == (status, lag)
