@@ -6,11 +6,14 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 
+from datalake_kit.errors import UnreadableFileError
 from datalake_kit.hudi import open_snapshot
 from datalake_kit.hudi.base_files import footers
 from datalake_kit.hudi.rows import read_snapshot
 from tests.hudi_logs import MorTable, data_block
+from tests.replication import lake_of, odp_table
 
 T = [f"2026010100000{n}000" for n in range(10)]
 
@@ -38,3 +41,12 @@ def test_a_base_file_that_was_exchanged_is_looked_at_anew(tmp_path: Path) -> Non
     pq.write_table(pa.table({"key": ["x"]}), file)
     assert footers([file])[0].rows == 1
     assert footers([file])[0].schema.names == ["key"]
+
+
+@pytest.mark.parametrize("name", ["tables/v6_table_1", "tables/v8_table_1"])
+def test_a_base_file_that_grew_is_noticed(name: str, tmp_path: Path) -> None:
+    folder = lake_of(tmp_path, {"t": odp_table(name)}) / "taxi" / "t"
+    file = open_snapshot(folder).all_files[0]
+    Path(str(file)).write_bytes(b"more" + file.read_bytes())
+    with pytest.raises(UnreadableFileError, match="bytes instead of"):
+        open_snapshot(folder)
