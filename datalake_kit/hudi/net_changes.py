@@ -158,7 +158,7 @@ def _keys(snapshot: Snapshot, given: Iterable[str] | None) -> pa.Schema:
     nested = [k for k in wanted if isinstance(k, str) and "." in k and k not in snapshot.schema(meta=True).names]
     if nested:
         raise HudiError(f"The record key {nested[0]!r} lies inside another column. Give keys=[...] of whole columns.")
-    return chosen(snapshot, list(wanted))
+    return chosen(snapshot, list(wanted), "keys")
 
 
 def _compare(before: Snapshot, after: Snapshot, keys: pa.Schema, columns: Iterable[str] | None) -> pa.Table:

@@ -177,6 +177,7 @@ def batches(
     """
     if isinstance(rows, bool) or not isinstance(rows, int) or rows < 1:
         raise ParameterError(f"rows is a number of rows from 1 on, not {rows!r}.")
+    rows = min(rows, 2**31)  # more than fit into a batch
     snapshot = _opened(lake, table, as_of, timezone, view)
     schema = chosen(snapshot, columns)
     if where is None:

@@ -78,7 +78,7 @@ def hudi_location(lake: Lake, table: str | Table) -> str:
     return location
 
 
-def chosen(snapshot: Snapshot, columns: Iterable[str] | None) -> pa.Schema:
+def chosen(snapshot: Snapshot, columns: Iterable[str] | None, option: str = "columns") -> pa.Schema:
     """Return the columns chosen, in any case of letters, with their types; all without Hudi's own when None."""
     if columns is None:
         return snapshot.schema()
@@ -88,7 +88,7 @@ def chosen(snapshot: Snapshot, columns: Iterable[str] | None) -> pa.Schema:
     found = [_find(snapshot, schema.names, c) for c in columns]
     twice = sorted({name for name in found if found.count(name) > 1})
     if twice or not found:
-        raise ParameterError(f"columns names {f'{twice[0]!r} twice' if twice else 'no column'}. Leave it out for all.")
+        raise ParameterError(f"{option} names {f'{twice[0]!r} twice' if twice else 'no column'}. Leave it out for all.")
     return pa.schema([schema.field(name) for name in found])
 
 

@@ -19,7 +19,7 @@ from datalake_kit.errors import ColumnNotFoundError, HudiError, ParameterError, 
 from datalake_kit.hudi.rows import read_snapshot
 from datalake_kit.hudi.snapshot import open_snapshot
 from tests.hudi_tables import CowTable
-from tests.replication import READABLE, TRUTH, lake_of, odp_table
+from tests.replication import READABLE, TRUTH, lake_of, odp_table, public_table
 
 WITH_COMMITS = [z for z in READABLE if TRUTH[z]["commits"]]
 INSTANTS = tuple(f"202601{day:02d}000000000" for day in range(1, 8))
@@ -228,3 +228,12 @@ def test_a_missing_file_of_either_state_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(UnreadableFileError, match="is gone"):
         dk.hudi.changes(lake, "db.t", since=INSTANTS[0])
     assert len(dk.hudi.changes(lake, "db.t", since=INSTANTS[1])) == 1
+
+
+def test_options_that_are_none_are_named(tmp_path: Path) -> None:
+    with dk.connect(lake_of(tmp_path, {"t": public_table("cow/v9_txns_simple_nometa")})) as lake:
+        for keys in ([], ["txn_id", "TXN_ID"]):
+            with pytest.raises(ParameterError, match="keys names"):
+                dk.hudi.changes(lake, "taxi.t", since="20260307135657661", keys=keys)
+        found = dk.hudi.batches(lake, "taxi.t", rows=10**30)  # more than any batch holds
+        assert sum(batch.num_rows for batch in found) == 12
