@@ -186,9 +186,12 @@ def attach_source(job: Job, source: Any, *, only_one: bool) -> Job:
         return job
     given, table = source, job.staging or None
     if isinstance(source, Mapping):
-        given = next((v for k, v in source.items() if k.casefold() == job.name.casefold()), None)
-        if given is None:
+        named = [v for k, v in source.items() if k.casefold() == job.name.casefold()]
+        if not named:
             return job
+        given = named[0]
+        if given is None:
+            raise ParameterError(f"source= names {job.name} and gives None. Leave the table out, or give its source.")
         if isinstance(given, tuple) and len(given) == 2 and is_database(given[0]):
             given, table = given
     elif not only_one and not is_database(source):

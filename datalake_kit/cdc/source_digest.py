@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from datalake_kit.cdc.compare import UNVERIFIED
+from datalake_kit.cdc.compare import PIPELINE_COLUMNS, UNVERIFIED
 from datalake_kit.cdc.explain import UNEXPLAINED
 from datalake_kit.cdc.findings import masked_key
 from datalake_kit.cdc.moving import later_in
+from datalake_kit.sql import quote_identifier
 
 if TYPE_CHECKING:
     from datalake_kit.cdc.source_hop import SourceHop
@@ -25,6 +26,8 @@ def compare_in_database(hop: SourceHop, relation: str) -> bool:
         )
     found = hop.source.differences(hop.work.connection, relation, names, list(hop.keys), until=until)
     _note_refused(hop, found)
+    if names is None:
+        _note_lacking(hop, relation)
     keys = found.keys
     told: dict[Any, list[Any]] = {}
     for one in found.columns:
@@ -47,6 +50,9 @@ def compare_in_database(hop: SourceHop, relation: str) -> bool:
         hop.check.note("duplicate", hop=hop.hop, key=masked_key(key, masked), explanation=text)
     for rule in found.rules:
         hop.check.check(f"rule of the comparison with the source: {rule}", None, None, passed=True, tolerance=None)
+    if hop.tolerance is not None:
+        rule = "rule of the comparison with the source: no tolerance; a database compares digests of exact values"
+        hop.check.check(rule, None, None, passed=True, tolerance=None)
     equal = bool(keys.exact and not many)
     hop.settled(many, equal=equal)
     if keys.unresolved:
@@ -61,6 +67,27 @@ def compare_in_database(hop: SourceHop, relation: str) -> bool:
         text = f"rows with NULL as key differ: {keys.null_keys[0]} in the source, {keys.null_keys[1]} in {hop.where}"
         hop.check.note(UNVERIFIED, hop=hop.hop, explanation=text)
     return equal
+
+
+def lacked_by_source(ours: Iterable[str], theirs: Iterable[str]) -> list[str]:
+    """The columns of the other side that the source lacks, but for those that DMS and Hudi add."""
+    known = {n.casefold() for n in (*ours, *PIPELINE_COLUMNS)}
+    return [n for n in theirs if n.casefold() not in known and not n.startswith("_")]
+
+
+def _note_lacking(hop: SourceHop, relation: str) -> None:
+    there = [str(row[0]) for row in hop.work.rows(f"DESCRIBE SELECT * FROM {relation}")]
+    names = lacked_by_source(hop.source.columns, there)
+    if not names:
+        return
+    counted = ", ".join(f"count({quote_identifier(n)})" for n in names)
+    for name, filled in zip(names, hop.work.rows(f"SELECT {counted} FROM {relation}")[0], strict=True):
+        if filled:
+            has = "row has" if filled == 1 else "rows have"
+            text = (
+                f"the column {name} is not in the source and cannot be compared: {filled} {has} a value in {hop.where}"
+            )
+            hop.check.note(UNVERIFIED, hop=hop.hop, column=name, explanation=text)
 
 
 def _note_refused(hop: SourceHop, found: Any) -> None:

@@ -17,7 +17,7 @@ from datalake_kit.cdc.moving import AS_IT_IS, DELETED_LATER, Cut, Stamp, When, m
 from datalake_kit.cdc.newest import newest_rows
 from datalake_kit.cdc.ordering import Ordering, repeated_keys
 from datalake_kit.cdc.relation import Part, Relation, of_files
-from datalake_kit.cdc.source_digest import compare_in_database
+from datalake_kit.cdc.source_digest import compare_in_database, lacked_by_source
 from datalake_kit.cdc.source_reasons import newest_of, reasons, whole_rows
 from datalake_kit.cdc.table_check import PAST_STAGING, TO_EXPECTED, TableCheck
 from datalake_kit.cdc.workspace import Workspace, text_literal
@@ -114,7 +114,10 @@ class SourceHop:
         for name in found.not_comparable:
             text = f"the column {name} has types in the source and in {self.where} that cannot be compared"
             self.check.note(UNVERIFIED, hop=self.hop, column=name, explanation=text)
-        self._note_absent(found.never_arrived)
+        self._note_absent(self.relation, found.never_arrived, self.where, "the source")
+        if not self.keys_only:
+            lacking = lacked_by_source(self.relation.names, other.names)
+            self._note_absent(other, lacking, "the source and cannot be compared", self.where)
         self.aligned = found
         return found
 
@@ -321,16 +324,19 @@ class SourceHop:
             sure = f"SELECT * FROM source_{name}_all ANTI JOIN source_repeated USING ({r})"
             self.work.run(f"CREATE VIEW source_{name} AS {sure}" + (f" WHERE NOT ({nulls})" if name == "rows" else ""))
 
-    def _note_absent(self, names: Sequence[str]) -> None:
-        if self.relation is None or not names:
+    def _note_absent(self, relation: Relation, names: Sequence[str], absent: str, where: str) -> None:
+        """Say which columns of one side the other lacks, where they have values."""
+        names = [n for n in names if n not in relation.twins]
+        if not names or not relation.parts:
             return
         columns = ", ".join(f"count(c{i})" for i, _ in enumerate(names))
-        rows = self.relation.select(
+        rows = relation.select(
             lambda part: ", ".join(f"{part.column(n)[0]} IS NOT NULL OR NULL AS c{i}" for i, n in enumerate(names))
         )
         for name, filled in zip(names, self.work.rows(f"SELECT {columns} FROM ({rows})")[0], strict=True):
             if filled:
-                text = f"the column {name} is not in {self.where}: {filled} rows of the source have a value in it"
+                has = "row has" if filled == 1 else "rows have"
+                text = f"the column {name} is not in {absent}: {filled} {has} a value in {where}"
                 self.check.note(UNVERIFIED, hop=self.hop, column=name, explanation=text)
 
     def unexplained(self, kind: str) -> str:

@@ -23,7 +23,15 @@ from datalake_kit.cdc.moving import named_columns
 from datalake_kit.cdc.odp_config import read_config
 from datalake_kit.cdc.records import append_record
 from datalake_kit.cdc.replay import Mode
-from datalake_kit.cdc.result import BY_FILE_TYPES, DIFFERENT, FINDING_COLUMNS, LAG_TYPES, SUMMARY_TYPES, Validation
+from datalake_kit.cdc.result import (
+    BY_FILE_TYPES,
+    DIFFERENT,
+    EQUAL,
+    FINDING_COLUMNS,
+    LAG_TYPES,
+    SUMMARY_TYPES,
+    Validation,
+)
 from datalake_kit.cdc.settings import DmsSettings
 from datalake_kit.cdc.table_check import TableCheck
 from datalake_kit.cdc.trackers import Lag, Trackers, in_words, lag_of, read_trackers
@@ -175,6 +183,8 @@ def validate(
         _limit_lag(result, lags[result.table], limit)
         note_evidence(result, job, evidence, control, settings, mask)
         note_cut_lobs(result, job, settings, mask)
+        if known is not None and result.verdict != EQUAL:
+            result.explanation = "; ".join(t for t in (result.explanation, *known.notes(job.name)) if t)
         if result.untrusted is not None and len(result.untrusted):
             keys_shown = result.untrusted["key"].map(lambda key, job=job: hidden_key(key, job.keys, mask))
             result.untrusted = result.untrusted.assign(key=keys_shown)

@@ -167,3 +167,11 @@ def test_a_historical_lake_against_the_database_by_its_newest_rows(folder: Path,
         ("5", "changed"),
         (str(ROWS + 1), "missing"),
     }
+
+
+def test_a_column_that_the_database_lacks_is_not_passed_over(folder: Path, fresh: Database) -> None:
+    fresh.run("ALTER TABLE t DROP COLUMN flag")
+    check = checked(folder, fresh, tolerance={"FARE": 0.5})
+    assert check.status == "not compared"
+    assert check.findings["column"].tolist() == ["FLAG"]
+    assert check.checks["check"].str.contains("no tolerance").any()

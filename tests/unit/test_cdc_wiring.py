@@ -266,3 +266,37 @@ def test_health_on_the_command_line(folder: Path) -> None:
     told = CliRunner().invoke(app, ["health", "taxi.table_9", "--lake", str(folder), "--json"])
     assert json.loads(told.output)["taxi.table_9"]["status"] in ("healthy", "warning")
     assert CliRunner().invoke(app, ["health", "taxi.table_99", "--lake", str(folder)]).exit_code == 2
+
+
+def test_a_column_that_the_source_lacks_is_not_passed_over(folder: Path) -> None:
+    with dk.connect(folder) as lake:
+        source = dk.hudi.read(lake, "taxi.table_1")
+        without = source.drop(columns=["FARE_AMOUNT", "CDC_OPERATION", "CDC_TIMESTAMP_SEQ"])
+        check = dk.cdc.validate(lake, ["taxi.table_1"], source=without, level="values")
+        whole = dk.cdc.validate(lake, ["taxi.table_1"], source=source, level="values")
+    assert whole.ok
+    assert check.status == "not compared"
+    assert check.findings["column"].tolist() == ["FARE_AMOUNT"]
+    assert "FARE_AMOUNT is not in the source and cannot be compared: 2200 rows have a value" in check.sentence
+
+
+def test_a_source_that_is_none_is_refused(folder: Path) -> None:
+    with dk.connect(folder) as lake, pytest.raises(ParameterError, match=r"gives None"):
+        dk.cdc.validate(lake, ["taxi.table_1"], source={"taxi.table_1": None})
+
+
+def test_a_run_that_failed_is_said_of_a_table_that_differs(folder: Path) -> None:
+    run = {
+        "raw_table_name": "table_6",
+        "glue_job_run_id": "jr_1",
+        "refresh_status": "refresh_error",
+        "refresh_start_time": "2026-03-01 10:30:00",
+        "error_msg": "out of memory",
+    }
+    with dk.connect(folder) as lake:
+        check = dk.cdc.validate(
+            lake, ["taxi.table_6", "taxi.table_1"], trackers=[tracked("raw_file_processed"), run], level="values"
+        )
+    why = check.summary.set_index("table")["explanation"]
+    assert "out of memory" in why["taxi.table_6"]
+    assert "out of memory" not in why["taxi.table_1"]
