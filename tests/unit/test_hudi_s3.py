@@ -140,22 +140,22 @@ def test_a_table_of_an_athena_lake(endpoint: str, monkeypatch: pytest.MonkeyPatc
     location = upload(odp_table("tables/v6_table_10_mor"), endpoint, "lake/table_10")
     plain = upload(odp_table("tables/v6_table_1") / "VENDORID=2", endpoint, "lake/plain/day=1")
     glue = boto3.client("glue", region_name="us-east-1")
-    glue.create_database(DatabaseInput={"Name": "taxi"})
+    glue.create_database(DatabaseInput={"Name": "hudi_s3"})
     readers = {"hudi": "org.apache.hudi.hadoop.HoodieParquetInputFormat", "plain": "MapredParquetInputFormat"}
     for name, where in {"hudi": location + "/", "plain": plain.rpartition("/")[0]}.items():
         storage = {"Columns": [{"Name": "pk_id", "Type": "bigint"}], "Location": where, "InputFormat": readers[name]}
         keys = [{"Name": "day", "Type": "int"}] if name == "plain" else []
         table = {"Name": name, "StorageDescriptor": storage, "PartitionKeys": keys}
-        glue.create_table(DatabaseName="taxi", TableInput=table)
+        glue.create_table(DatabaseName="hudi_s3", TableInput=table)
     lake = dk.connect("athena://w?region=us-east-1")
-    rows = dk.hudi.read(lake, "taxi.hudi", arrow=True)
+    rows = dk.hudi.read(lake, "hudi_s3.hudi", arrow=True)
     assert digest(rows) == TRUTH["tables/v6_table_10_mor.zip"]["md5"]
-    assert len(dk.hudi.timeline(lake, "taxi.hudi")) == len(load_timeline(odp_table("tables/v6_table_10_mor")).commits)
-    assert lake.table("taxi.hudi").files() == list(open_snapshot(location).all_files)
-    assert lake.table("taxi.plain").files() == []  # Athena sees the partitions of the catalog alone
+    assert len(dk.hudi.timeline(lake, "hudi_s3.hudi")) == len(load_timeline(odp_table("tables/v6_table_10_mor")).commits)
+    assert lake.table("hudi_s3.hudi").files() == list(open_snapshot(location).all_files)
+    assert lake.table("hudi_s3.plain").files() == []  # Athena sees the partitions of the catalog alone
     partition = {"Values": ["1"], "StorageDescriptor": {"Location": plain, "Columns": []}}
-    glue.create_partition(DatabaseName="taxi", TableName="plain", PartitionInput=partition)
-    assert {f.suffix for f in lake.table("taxi.plain").files()} == {".parquet"}
+    glue.create_partition(DatabaseName="hudi_s3", TableName="plain", PartitionInput=partition)
+    assert {f.suffix for f in lake.table("hudi_s3.plain").files()} == {".parquet"}
 
 
 # --- timeline and health
