@@ -180,7 +180,7 @@ def _cell(column: Any, value: Any) -> str:
     if column == "verdict" and text in _SIGNS:
         return f'<td class="v" style="color:{_COLOURS[text]}">{_SIGNS[text]} {html.escape(text)}</td>'
     numeric = isinstance(value, (int, float)) and not isinstance(value, bool)
-    kind = " class=n" if numeric else " class=w" if len(text) > 40 else ""
+    kind = " class=n" if numeric or column == "hop" else " class=w" if len(text) > 40 else ""
     return f"<td{kind}>{html.escape(text)}</td>"
 
 
