@@ -128,11 +128,24 @@ def layout(
         return Layout(tuple(first), header=True)
     if not known:
         raise DataError(
-            f"{where} begins with no column names, as DMS writes CSV unless told otherwise, so its {len(first)} "
-            'columns have no names. Give DmsSettings(columns={"schema.table": [...]}), in the order of the file.'
+            f"{where} begins with no column names, as DMS writes CSV unless told otherwise, so its "
+            f"{_columns(len(first))} "
+            'no names. Give DmsSettings(columns={"schema.table": [...]}), in the order of the file.'
+            f"{_other_delimiter(first, settings)}"
         )
     rows = [[f.text for f in r] for r in sample]
     return Layout(_fitting(rows, where, settings, [tuple(k) for k in known], changes))
+
+
+def _columns(count: int) -> str:
+    return "only column has" if count == 1 else f"{count} columns have"
+
+
+def _other_delimiter(first: Sequence[str], settings: DmsSettings) -> str:
+    """A file of one column may well have several, between characters that were not named."""
+    if len(first) != 1:
+        return ""
+    return f" If {settings.csv_delimiter!r} does not stand between its columns, name what does: csv_delimiter=."
 
 
 def is_header(

@@ -142,6 +142,8 @@ def test_the_header_of_a_full_load_is_told_by_that_of_its_changes(tmp_path: Path
 def test_columns_that_nothing_tells_are_an_error_and_not_a_guess(tmp_path: Path, spool: Spool) -> None:
     with pytest.raises(DataError, match=r"begins with no column names.*DmsSettings\(columns="):
         _one(tmp_path, LOAD, b"1,x\n", DmsSettings(), spool)
+    with pytest.raises(DataError, match=r"its only column has no names.*',' does not stand between.*csv_delimiter="):
+        _one(tmp_path, LOAD, b"1;x\n", DmsSettings(), spool)
     _staged(tmp_path, change__100000000_csv=b"I,2,y\nU,2,z\n")
     shown = files(tmp_path)
     assert shown["rows"].isna().tolist() == [True, False]
