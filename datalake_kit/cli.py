@@ -10,14 +10,15 @@ import os
 import re
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from datalake_kit import __version__
+from datalake_kit.cli_values import csv_text, pairs_of, tolerances_of, typed
 from datalake_kit.errors import CheckFailedError, DatalakeKitError, ParameterError
 
 if TYPE_CHECKING:
@@ -189,58 +190,18 @@ def sql(
             if re.fullmatch(r"[\w-]+(/[\w-]+)+", statement):
                 query = load_query(statement)
                 kinds = {p.name: p.type for p in query.parameters}
-                statement, values = bind_query(query, {k: _typed(k, v, kinds.get(k)) for k, v in _pairs(param)})
+                statement, values = bind_query(query, {k: typed(k, v, kinds.get(k)) for k, v in pairs_of(param)})
             else:
-                values = {k: _typed(k, v, None) for k, v in _pairs(param)}
+                values = {k: typed(k, v, None) for k, v in pairs_of(param)}
             found = opened.arrow(statement, params=values, allow_write=allow_write)
         if as_json:
             _print_json(found.to_pylist())
         elif as_csv:
-            typer.echo(_csv(found), nl=False)
+            typer.echo(csv_text(found), nl=False)
         else:
             typer.echo(to_pandas(found.slice(0, rows)).to_string(index=False))
             if found.num_rows > rows:
                 typer.echo(f"... {found.num_rows - rows} more rows (--rows, --csv or --json)")
-
-
-def _csv(table: Any) -> str:
-    """Write CSV that keeps NULL (nothing) apart from '' (two quotes)."""
-    import pyarrow as pa
-    import pyarrow.csv
-
-    sink = pa.BufferOutputStream()
-    pyarrow.csv.write_csv(table, sink, pyarrow.csv.WriteOptions(quoting_style="needed"))
-    return str(sink.getvalue().to_pybytes(), "utf-8")
-
-
-def _pairs(given: list[str] | None) -> list[tuple[str, str]]:
-    pairs = [p.partition("=") for p in given or []]
-    for name, sign, _ in pairs:
-        if not sign or not name:
-            raise ParameterError(f"A parameter is written name=value, not {name!r}.")
-    names = [name for name, _, _ in pairs]
-    twice = sorted({n for n in names if names.count(n) > 1})
-    if twice:
-        raise ParameterError(f"Given twice: {', '.join(twice)}.")
-    return [(name, value) for name, _, value in pairs]
-
-
-def _typed(name: str, text: str, kind: str | None) -> Any:
-    """Read a value: by its declared type, else as JSON (5, 2.5, true, null, "5", [1, 2]), else a date, else text."""
-    import datetime as dt
-
-    if kind in ("text", "identifier"):
-        return text
-    if kind not in ("date", "timestamp") and text not in ("NaN", "Infinity", "-Infinity"):
-        with suppress(ValueError):
-            return json.loads(text)
-    readers: list[Callable[[str], Any]] = [dt.date.fromisoformat, dt.datetime.fromisoformat]
-    for reader in readers[kind == "timestamp" :]:
-        with suppress(ValueError):
-            return reader(text)
-    if kind is not None:
-        raise ParameterError(f"{name} must be {kind}, not {text!r}.")
-    return text
 
 
 @app.command()
@@ -276,7 +237,7 @@ def validate(
 
         options: dict[str, Any] = {
             "staging": staging, "source": source or os.environ.get("DATALAKE_KIT_SOURCE_URL"), "keys": key,
-            "mode": mode, "until": until, "changed_at": changed_at, "tolerance": _tolerances(tolerance), "mask": mask,
+            "mode": mode, "until": until, "changed_at": changed_at, "tolerance": tolerances_of(tolerance), "mask": mask,
             "config": config, "cadence": cadence, "trackers": tracker, "max_lag": max_lag, "evidence": evidence,
             "history": history,
         }  # fmt: skip
@@ -293,16 +254,6 @@ def validate(
             typer.echo(validation.to_markdown() if markdown else _shown(validation))
         if not validation.ok:
             raise typer.Exit(1 if validation.status == "different" else 2)
-
-
-def _tolerances(given: list[str] | None) -> float | dict[str, float] | None:
-    """One number for all columns, or column=number as often as needed."""
-    try:
-        if given and len(given) == 1 and "=" not in given[0]:
-            return float(given[0])
-        return {name: float(value) for name, value in _pairs(given)} or None
-    except ValueError:
-        raise ParameterError(f"A tolerance is a number, or column=number, not {', '.join(given or [])!r}.") from None
 
 
 def _shown(validation: Any) -> str:
@@ -387,7 +338,7 @@ def run(
             return
         source = find_notebook(notebook)
         known = {p.name: p for p in notebook_parameters(read_notebook(source), source)}
-        values: dict[str, Any] = {k: from_text(known[k], v) if k in known else v for k, v in _pairs(param)}
+        values: dict[str, Any] = {k: from_text(known[k], v) if k in known else v for k, v in pairs_of(param)}
         if lake is not None and "lake" in values:
             raise ParameterError("The lake is given twice, by --lake and by -p lake=.")
         if lake is not None:

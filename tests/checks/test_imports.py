@@ -42,7 +42,7 @@ LAYERS: list[tuple[str, ...]] = [
     ("lake", "tables"),
     ("latest", "hudi", "cdc", "jira", "irradiance"),
     ("plots", "runs"),
-    ("demo", "doctor", "cli"),
+    ("demo", "doctor", "cli", "cli_values"),
 ]
 EXPLAIN_FILES = ("bench", "case", "lake_files", "order", "parts", "ways", "withheld", "words")
 # Frames in, frames out: nothing of the lake, its engines or AWS.
