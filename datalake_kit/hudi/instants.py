@@ -59,7 +59,7 @@ def to_instant(moment: datetime | date | str, zone: tzinfo = UTC) -> str:
     Raises
     ------
     HudiError
-        The text is neither ISO 8601 nor an instant of 14 or 17 digits.
+        The text is neither ISO 8601 nor an instant of 14 or 17 digits, or its digits are no date and time.
     ParameterError
         Neither a moment nor text.
 
@@ -110,10 +110,13 @@ def _zone(given: str) -> tzinfo:
 
 
 def _from_text(text: str, zone: tzinfo) -> str:
-    if re.fullmatch(r"[0-9]{17}", text):
-        return text
-    if re.fullmatch(r"[0-9]{14}", text):
-        return text + "999"
+    if re.fullmatch(r"[0-9]{14}|[0-9]{17}", text):
+        if not _is_date(text):
+            raise HudiError(
+                f"as_of={text!r} is no moment: its digits are no date and time (yyyyMMddHHmmss, then milliseconds). "
+                "Give an instant that dk.hudi.timeline lists, or ISO text such as 2026-03-01T10:00:00."
+            )
+        return text if len(text) == 17 else text + "999"
     try:
         if text.isdigit():
             raise ValueError
@@ -123,6 +126,17 @@ def _from_text(text: str, zone: tzinfo) -> str:
             f"as_of={text!r} is no moment. Give a datetime, ISO text such as 2026-03-01T10:00:00, or an "
             "instant of 14 or 17 digits."
         ) from None
+
+
+def _is_date(instant: str) -> bool:
+    """Whether digits are a date and time; those of what was there before the table begin with 0000."""
+    if instant.startswith("0000"):
+        return True
+    try:
+        datetime.strptime(instant[:14], "%Y%m%d%H%M%S")  # noqa: DTZ007 (any zone: it is looked at alone)
+    except ValueError:
+        return False
+    return True
 
 
 def _digits(moment: datetime, zone: tzinfo) -> str:

@@ -288,6 +288,8 @@ def _refuse_lost_past(timeline: Timeline, until: str) -> None:
             f"{where}: the cleaner kept files only from {timeline.retained_from} on, so part of the table as it was "
             "is gone. Give a later moment."
         )
-    first = timeline.commits[0].requested if timeline.commits else ""
-    if until < first or not first:
-        raise HudiError(f"{where}: the first commit known is {first or 'none'}. Give a later moment.")
+    if not timeline.commits:
+        raise HudiError(f"{where}: the table has no commit yet, so it has no past. Leave as_of out.")
+    first = timeline.commits[0].requested
+    if until < first:
+        raise HudiError(f"{where}: the first commit known is {first}. Give a later moment.")
