@@ -26,7 +26,7 @@ _COLOURS = {  # dark to light, so that the parts of a bar are told apart in grey
     "unverified": "#C9D6E2",
 }
 _MOST = 12
-_NO_FILE = "no file named"
+_NO_FILE = "no file at fault"
 
 
 def checked(validation: Any) -> Validation:
@@ -41,7 +41,7 @@ def checked(validation: Any) -> Validation:
 def damage(validation: Validation, ax: Axes | None = None, *, most: int = _MOST) -> Axes:
     """Draw how many keys each file is at fault for, by kind, worst first, and why.
 
-    A file is named where putting it right would put exactly these keys right; the rest stands under "no file named".
+    A file is named where putting it right would put exactly these keys right; the rest stands under "no file at fault".
 
     Parameters
     ----------
@@ -87,7 +87,7 @@ def damage(validation: Validation, ax: Axes | None = None, *, most: int = _MOST)
         ax.set_title(f"{total:,} {'finding' if total == 1 else 'findings'}, by the file at fault")
         ax.grid(visible=False)
         ax.spines["left"].set_visible(False)
-        ax.legend(loc="upper left", bbox_to_anchor=(0.45, -0.02), ncols=5, columnspacing=1.0)
+        ax.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=5, columnspacing=1.0)
     return ax
 
 

@@ -47,6 +47,14 @@ def test_many_files_at_fault_are_summed_in_the_last_bar(check: dk.cdc.Validation
     plt.close(ax.figure)
 
 
+def test_a_group_without_a_file_may_name_one_in_its_reason(check: dk.cdc.Validation) -> None:
+    one = check.findings.iloc[:3].assign(file=None, explanation="overwritten by x.parquet")
+    ax = dk.plots.cdc.damage(dataclasses.replace(check, findings=one))
+    said = [t.get_text() for t in ax.texts]
+    assert said[:2] == ["taxi.lost   no file at fault", "overwritten by x.parquet"]
+    plt.close(ax.figure)
+
+
 def test_no_damage_is_said(check: dk.cdc.Validation) -> None:
     sound = dataclasses.replace(check, findings=check.findings.iloc[:0], summary=check.summary.iloc[:1])
     ax = dk.plots.cdc.damage(sound)
