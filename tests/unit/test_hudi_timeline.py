@@ -14,10 +14,11 @@ import pytest
 import datalake_kit as dk
 from datalake_kit.errors import HudiError, ParameterError
 from datalake_kit.hudi.checkup import health_of
-from datalake_kit.hudi.commits import Commit, load_timeline
+from datalake_kit.hudi.commits import Commit, Instant, WriteStat, load_timeline
 from datalake_kit.hudi.history import timeline_frame
 from datalake_kit.hudi.rows import read_snapshot
 from datalake_kit.hudi.snapshot import open_snapshot
+from datalake_kit.hudi.tally import _begins
 from tests.replication import PUBLIC_ROWS, TRUTH, lake_of, odp_table, public_table
 
 WITH_COMMITS = [z for z, t in sorted(TRUTH.items()) if t["commits"]]
@@ -205,3 +206,24 @@ def test_the_timeline_of_a_table_whose_files_are_not_read(tmp_path: Path) -> Non
     found = health_of(table)
     assert found.findings["name"].tolist() == ["unreadable-table"]
     assert "LANCE" in found.findings["what"].iloc[0]
+
+
+BASE, LOG = "2026/f1-0_0-1-2_20260301100000000.parquet", "2026/.f1-0_20260301100000000.log.1_0-1-2"
+
+
+@pytest.mark.parametrize(
+    ("operation", "path", "inserts", "rows", "begins"),
+    [
+        ("INSERT", BASE, 5, 5, True),
+        ("UPSERT", BASE, 2, 5, False),  # three rows were there before
+        ("CLUSTER", BASE, 0, 5, True),  # all were moved there
+        ("UPSERT", LOG, 5, 5, False),
+        ("INSERT", "2026/other.parquet", 5, 5, False),
+    ],
+)
+def test_the_file_with_which_a_group_begins(operation: str, path: str, inserts: int, rows: int, begins: bool) -> None:
+    stat = WriteStat("2026", "f1-0", path, 100, inserts, 0, 0, rows, 0)
+    commit = Commit(
+        Instant("20260301100000000", "commit", "completed", None, Path("x.commit")), operation, (stat,), frozenset(), ""
+    )
+    assert _begins(commit, stat) is begins

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from datalake_kit.cdc.source import is_database, open_source
+from datalake_kit.cdc.source.database import _secrets, _url, _without
 from datalake_kit.errors import ConfigError, MissingPackageError, ParameterError, UnreadableFileError
 from tests.s3 import BUCKET, client, s3_server, use_s3
 
@@ -140,3 +141,11 @@ def test_what_counts_as_a_database() -> None:
     assert not is_database("postgresql")
     assert not is_database("s3://bucket/mysql")
     assert not is_database(frame())
+
+
+def test_a_password_is_taken_out_however_it_is_spelled() -> None:
+    secrets = _secrets(_url("mysql://reader:p%40ss%20w%2Frd@host/shop?ssl_key=/keys/mine&charset=utf8mb4"))
+    for spelled in ("p@ss w/rd", "p%40ss%20w%2Frd", "p%40ss+w%2Frd", "p%40ss%20w/rd", "/keys/mine"):
+        assert _without(f"denied for reader: '{spelled}' (utf8mb4)", secrets) == "denied for reader: '***' (utf8mb4)"
+    assert _without("p@ss and p@ss w/rd", ["p@ss w/rd", "p@ss"]) == "*** and ***"
+    assert _secrets(_url("mysql://reader@host/shop")) == []
