@@ -96,6 +96,10 @@ def _is_one_expression(where: str) -> None:
     inner = next(iter(clause.find_all(exp.Query, exp.Table, exp.Values, exp.Unnest)), None)
     if not isinstance(clause.this, exp.Paren) or inner is not None:
         raise _refused(where, "it holds a query of its own")
+    over_rows = clause.find(exp.AggFunc, exp.Window)
+    if over_rows is not None:
+        kind = "a window function" if isinstance(over_rows, exp.Window) else "an aggregate"
+        raise _refused(where, f"it holds {kind}, which needs more rows than one")
 
 
 def _refused(where: str, reason: str) -> SqlError:

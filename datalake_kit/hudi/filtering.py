@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -127,5 +128,7 @@ def _explained(error: BaseException, condition: Condition, snapshot: Snapshot) -
         if str(file) in message:
             return UnreadableFileError(f"{file} cannot be read: {message}. Restore the file.")
     if isinstance(error, (duckdb.ParserException, duckdb.BinderException, duckdb.ConversionException)):
-        return SqlError(f"where={condition.text!r} cannot be answered: {message}")
+        return SqlError(
+            f"where={condition.text!r} cannot be answered: {re.sub(r'^[A-Z][A-Za-z ]* Error: ', '', message)}"
+        )
     return EngineError(f"{message}\nCondition: {condition.text}")

@@ -181,6 +181,19 @@ def test_values_are_bound_not_pasted(lake: dk.Lake) -> None:
         dk.hudi.read(lake, "taxi.o0", where="pk_id IN (:v)", params={"v": []})
 
 
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("count(*) > 1", "an aggregate"),
+        ("pk_id = max(pk_id)", "an aggregate"),
+        ("rank() OVER () = 1", "a window function"),
+    ],
+)
+def test_what_looks_at_several_rows_is_refused_in_words(lake: dk.Lake, text: str, kind: str) -> None:
+    with pytest.raises(SqlError, match=f"is not one condition.*it holds {kind}"):
+        dk.hudi.read(lake, "taxi.o0", where=text)
+
+
 def test_what_athena_would_refuse_is_refused(lake: dk.Lake) -> None:
     with pytest.raises(SqlError, match="bigint"):
         dk.hudi.read(lake, "taxi.o0", where="pk_id = 'abc'")
