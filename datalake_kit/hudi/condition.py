@@ -74,17 +74,17 @@ def _stays_in_its_place(where: str) -> None:
     end, depth = 0, 0
     for token in found:
         if where[end : token.start].strip():
-            raise _refused(where, "it holds a comment")
+            raise refused(where, "it holds a comment")
         if token.text == ";":
-            raise _refused(where, f"it holds a semicolon at {place(where, token.start)}")
+            raise refused(where, f"it holds a semicolon at {place(where, token.start)}")
         depth += {"(": 1, ")": -1}.get(token.text, 0)
         if depth < 0:
-            raise _refused(where, f"the bracket at {place(where, token.start)} closes none of its own")
+            raise refused(where, f"the bracket at {place(where, token.start)} closes none of its own")
         end = token.end
     if where[end:].strip():
-        raise _refused(where, "it holds a comment")
+        raise refused(where, "it holds a comment")
     if depth:
-        raise _refused(where, "a bracket is not closed")
+        raise refused(where, "a bracket is not closed")
 
 
 def _is_one_expression(where: str) -> None:
@@ -92,17 +92,16 @@ def _is_one_expression(where: str) -> None:
     clause = tree.args.get("where")
     parts = {key for key, value in tree.args.items() if value}
     if not isinstance(tree, exp.Select) or parts != {"expressions", "from_", "where"} or clause is None:
-        raise _refused(where, "it is more than a condition")
+        raise refused(where, "it is more than a condition")
     inner = next(iter(clause.find_all(exp.Query, exp.Table, exp.Values, exp.Unnest)), None)
     if not isinstance(clause.this, exp.Paren) or inner is not None:
-        raise _refused(where, "it holds a query of its own")
-    over_rows = clause.find(exp.AggFunc, exp.Window)
-    if over_rows is not None:
-        kind = "a window function" if isinstance(over_rows, exp.Window) else "an aggregate"
-        raise _refused(where, f"it holds {kind}, which needs more rows than one")
+        raise refused(where, "it holds a query of its own")
+    if clause.find(exp.Window) is not None:
+        raise refused(where, "it holds a window function, which needs more rows than one")
 
 
-def _refused(where: str, reason: str) -> SqlError:
+def refused(where: str, reason: str) -> SqlError:
+    """The error that says why a text is no condition."""
     return SqlError(
         f"where={where!r} is not one condition on the table's columns: {reason}. Write one such as "
         "'vendorid = :v AND total_amount > 10', or put the whole question to lake.sql."

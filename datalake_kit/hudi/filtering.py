@@ -15,7 +15,7 @@ from datalake_kit.engines.base import fold
 from datalake_kit.engines.dialect import REFUSED_WHILE_RUNNING
 from datalake_kit.errors import DataError, EngineError, SqlError, UnreadableFileError, UnsupportedSqlError
 from datalake_kit.hudi.base_files import Part, part_batches
-from datalake_kit.hudi.condition import RELATION, Condition
+from datalake_kit.hudi.condition import RELATION, Condition, refused
 from datalake_kit.hudi.evolution import adapt
 from datalake_kit.hudi.part_sql import reads_alike, select_arrow, select_nothing, select_part
 from datalake_kit.hudi.relay import Relay
@@ -127,6 +127,8 @@ def _explained(error: BaseException, condition: Condition, snapshot: Snapshot) -
     for file in snapshot.parquet_files:
         if str(file) in message:
             return UnreadableFileError(f"{file} cannot be read: {message}. Restore the file.")
+    if "cannot contain aggregates" in message or "GROUPING function" in message:
+        return refused(condition.text, "it holds an aggregate, which needs more rows than one")
     if isinstance(error, (duckdb.ParserException, duckdb.BinderException, duckdb.ConversionException)):
         return SqlError(
             f"where={condition.text!r} cannot be answered: {re.sub(r'^[A-Z][A-Za-z ]* Error: ', '', message)}"
