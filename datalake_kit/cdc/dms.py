@@ -19,7 +19,7 @@ from datalake_kit.cdc.dms_content import contents, tables_in
 from datalake_kit.cdc.dms_names import CHANGE, CONTROL, FULL_LOAD, OTHER
 from datalake_kit.cdc.settings import DEFAULT, DmsSettings
 from datalake_kit.errors import ParameterError, UnreadableFileError
-from datalake_kit.storage import Place, S3Path, list_files, place
+from datalake_kit.storage import Place, S3Path, list_files, place, refuse_dangling
 
 FILE, POSITION, OP = "_dms_file", "_dms_position", "_dms_op"  # columns that reading adds
 ADDED = (FILE, POSITION, OP)
@@ -207,6 +207,8 @@ def _described(path: Place, name: str, schema: str, table: str, kind: str) -> Dm
     try:
         stat = path.stat()
     except FileNotFoundError:
+        if isinstance(path, Path):
+            refuse_dangling(path)
         raise UnreadableFileError(f"The DMS file went away while listing: {path}. List the folder again.") from None
     landed = datetime.fromtimestamp(stat.st_mtime_ns // 1000 / 1e6, UTC)
     time = dms_names.change_time(path.name) if kind == CHANGE else None

@@ -20,6 +20,7 @@ from datalake_kit.storage.listing import (
     local_path,
     place,
     read_many,
+    refuse_dangling,
 )
 from datalake_kit.storage.parquet import PARQUET_MAGIC, check_parquet, open_parquet, read_footer, read_schema
 from datalake_kit.storage.s3 import S3Path, use_profile
@@ -44,6 +45,7 @@ __all__ = [
     "read_footer",
     "read_many",
     "read_schema",
+    "refuse_dangling",
     "use_profile",
     "write_atomically",
     "write_folder_atomically",

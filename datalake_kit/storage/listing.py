@@ -88,10 +88,32 @@ def listing(folder: str | Place) -> dict[str, int]:
         with os.scandir(top) as entries:
             for entry in entries:
                 if not entry.is_dir():
-                    found[prefix + entry.name] = entry.stat().st_size
+                    found[prefix + entry.name] = _size(entry)
                 elif entry.name != HUDI_FOLDER:
                     stack.append((entry.path, f"{prefix}{entry.name}/"))
     return found
+
+
+def _size(entry: os.DirEntry[str]) -> int:
+    try:
+        return entry.stat().st_size
+    except FileNotFoundError:
+        refuse_dangling(Path(entry.path))
+        raise UnreadableFileError(f"The file went away while listing: {entry.path}. List the folder again.") from None
+
+
+def refuse_dangling(path: Path) -> None:
+    """Refuse a link that leads nowhere.
+
+    Raises
+    ------
+    UnreadableFileError
+        It names the link and where it leads.
+    """
+    if path.is_symlink() and not path.exists():
+        raise UnreadableFileError(
+            f"{path} is a dangling link: {path.readlink()} is not there. Remove it, or restore what it leads to."
+        ) from None
 
 
 def files_in(folder: str | Place, pattern: str = "*") -> list[Place]:

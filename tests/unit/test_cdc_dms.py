@@ -14,6 +14,7 @@ from datalake_kit import cdc
 from datalake_kit.cdc.dms import CHANGE, FULL_LOAD, OTHER, list_dms_files
 from datalake_kit.cdc.staged import read_staged
 from datalake_kit.errors import ColumnNotFoundError, DataError, UnreadableFileError
+from datalake_kit.storage.listing import listing
 from tests.replication import staging
 
 
@@ -108,6 +109,14 @@ def test_files_that_are_not_dmss_are_listed_and_not_read(tmp_path: Path) -> None
     assert found["rows"].tolist() == [1, 1, 1, 1]  # of the CSV too: it begins with an operation
     with pytest.raises(DataError, match="has no name of DMS's"):
         read_staged(list_dms_files(tmp_path))
+
+
+def test_a_dangling_link_is_called_one(tmp_path: Path) -> None:
+    _write(tmp_path / "s" / "t", LOAD, ID=[1])
+    (tmp_path / "s" / "t" / FIRST).symlink_to(tmp_path / "gone")
+    for listed in (list_dms_files, listing):
+        with pytest.raises(UnreadableFileError, match=rf"{FIRST} is a dangling link: .*gone is not there. Remove"):
+            listed(tmp_path)
 
 
 def test_no_staging(tmp_path: Path) -> None:
