@@ -116,10 +116,23 @@ class Ordering:
                 raise DataError(
                     f"{count} staged rows of {self.staged.label} have NULL in the key column {name}. Repair the source."
                 )
+        self._refuse_nan()
         cut = None if until is None else cut_at(until, self._newest())
         self.work.run("CREATE TABLE cut AS SELECT CAST($until AS VARCHAR) AS until", {"until": cut})
         keep = "op = 'L' OR seq <= (SELECT until FROM cut)" if until is not None else "true"
         self.work.run(f"CREATE VIEW staged AS SELECT * FROM all_staged WHERE {keep}")
+
+    def _refuse_nan(self) -> None:
+        """Counted with FILTER: by a Parquet file's smallest and largest value, WHERE would leave NaN out."""
+        for number, name in enumerate(self.keys):
+            if "float" not in self._forms[name].kind:
+                continue
+            count = self.work.value(f"SELECT count(*) FILTER (CAST(k{number} AS VARCHAR) = 'nan') FROM all_staged")
+            if count:
+                raise DataError(
+                    f"{count} staged rows of {self.staged.label} have NaN in the key column {name}: a float key that "
+                    "is no number identifies no row. Repair the source, or name other keys."
+                )
 
     def _newest(self) -> str:
         """The newest sequence that is staged; empty where there is none."""

@@ -156,6 +156,11 @@ def _explained() -> Iterator[None]:
     except (duckdb.IOException, duckdb.InvalidInputException, duckdb.SerializationException) as problem:
         raise UnreadableFileError(f"A file cannot be read: {_first_line(problem)}. Restore it.") from problem
     except duckdb.Error as problem:
+        if "Perfect hash aggregate" in str(problem):  # its numbers are those of keys that a file says it has not
+            raise DataError(
+                "The rows cannot be grouped by their key: most likely a float key column holds NaN, which identifies "
+                "no row. Repair these rows, or name other keys."
+            ) from problem
         raise DataError(f"The rows cannot be compared: {_first_line(problem)}.") from problem
 
 

@@ -260,6 +260,12 @@ def test_keys_that_are_missing_null_or_of_another_type(tmp_path: Path) -> None:
     files = _table(tmp_path, {"ID": [1, None], "A": [1, 2]})
     with pytest.raises(DataError, match=r"1 staged rows of s\.t have NULL in the key column ID"):
         _check(_lake(tmp_path, pa.table({"ID": [1], "A": [1]})), files, ["ID"])
+    files = _table(tmp_path, {"ID": [1.5, float("nan"), float("nan")], "A": [1, 2, 3]})
+    with pytest.raises(DataError, match=r"2 staged rows of s\.t have NaN in the key column ID"):
+        _check(_lake(tmp_path, pa.table({"ID": [1.5], "A": [1]})), files, ["ID"])
+    files = _table(tmp_path, {"ID": [1.5, 2.5], "A": [1, 2]})
+    with pytest.raises(DataError, match="a float key column holds NaN"):
+        _check(_lake(tmp_path, pa.table({"ID": [1.5, float("nan"), float("nan")], "A": [1, 2, 3]})), files, ["ID"])
     files = _table(tmp_path, {"ID": [1, 2], "A": [1, 2]})
     with pytest.raises(ColumnNotFoundError, match="no key column 'IDD'"):
         _check(tmp_path, files, ["IDD"])
