@@ -121,6 +121,34 @@ def check_mask(jobs: Sequence[Job], mask: Collection[str]) -> None:
         raise ParameterError(f"mask names {name!r}, a column of no table that is compared. {did_you_mean(name, known)}")
 
 
+def check_tolerance(jobs: Sequence[Job], tolerance: Any) -> None:
+    """Refuse a tolerance for a column that no table of the lake has, where all of them could be opened.
+
+    Raises
+    ------
+    ParameterError
+        It names the column and the nearest ones.
+    """
+    sides = [job.side for job in jobs]
+    if not isinstance(tolerance, Mapping) or not all(sides):
+        return
+    known = {c for side in sides if side is not None for c in side.columns}
+    folded = {c.casefold() for c in known}
+    for name in tolerance:
+        if isinstance(name, str) and name.casefold() not in folded:
+            raise ParameterError(
+                f"tolerance names {name!r}, a column of no table that is compared. {did_you_mean(name, known)}"
+            )
+
+
+def tolerance_for(job: Job, tolerance: Any) -> Any:
+    """What of a tolerance is for a table: one mapping of columns serves several tables, not all of which have them."""
+    if not isinstance(tolerance, Mapping) or job.side is None:
+        return tolerance
+    has = {c.casefold() for c in job.side.columns}
+    return {n: v for n, v in tolerance.items() if not isinstance(n, str) or n.casefold() in has} or None
+
+
 def _columns(jobs: Sequence[Job]) -> Iterable[Collection[str]]:
     """Columns, those that are known for nothing first."""
     yield from (job.side.columns for job in jobs if job.side is not None)

@@ -10,7 +10,16 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import pandas as pd
 
-from datalake_kit.cdc.asked import check_evidence, check_mask, check_names, check_options, masked_columns, span
+from datalake_kit.cdc.asked import (
+    check_evidence,
+    check_mask,
+    check_names,
+    check_options,
+    check_tolerance,
+    masked_columns,
+    span,
+    tolerance_for,
+)
 from datalake_kit.cdc.check import check_table
 from datalake_kit.cdc.compare import UNVERIFIED
 from datalake_kit.cdc.dms import by_table, list_dms_files
@@ -171,6 +180,7 @@ def validate(
             if job.source is not None:
                 opened.enter_context(job.source)
         check_mask(jobs, mask)
+        check_tolerance(jobs, tolerance)
         named_columns(jobs, changed_at)
         whole = [j.name for j in jobs if j.side is not None and j.side.is_whole]
         counts, problems, statement = counts_where_possible(lake, whole)
@@ -241,6 +251,7 @@ def _check(
     files = job.files if trackers is None else trackers.dated(job.files)
     known: dict[str, Any] = {"lag": late, "processed": lag.processed, "source": job.source}
     known["changed_at"] = job.changed_at
+    options = {**options, "tolerance": tolerance_for(job, options.get("tolerance"))}
     try:
         return check_table(job.side, job.staging, files, job.keys, job.mode, count=count, **known, **options)
     except DatalakeKitError as problem:

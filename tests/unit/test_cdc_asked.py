@@ -152,6 +152,19 @@ def test_a_tolerance_that_would_make_all_equal_or_names_a_key(lake: dk.Lake, tol
     assert "tolerance" in found.sentence
 
 
+def test_a_tolerance_of_a_column_that_only_some_tables_have(lake: dk.Lake, tmp_path: Path) -> None:
+    for folder, v in (("shop/orders/a", 5), ("_raw/staging/shop/orders/LOAD00000001", 4)):
+        pd.DataFrame({"ID": [1], "V": [v]}).to_parquet(tmp_path / "lake" / f"{folder}.parquet")
+
+    def both(tolerance: Any) -> dk.cdc.Validation:
+        return dk.cdc.validate(lake, ["shop.orders", "shop.items"], keys="ID", level="values", tolerance=tolerance)
+
+    assert both({"v": 2}).summary["verdict"].tolist() == ["equal", "equal"]
+    assert both({"V": 0.5}).summary["verdict"].tolist() == ["different", "equal"]
+    with pytest.raises(ParameterError, match=r"tolerance names 'W', a column of no table"):
+        both({"W": 2})
+
+
 def test_a_number_of_another_length_in_a_key_of_mode_h_is_shown_as_it_is_stored(lake: dk.Lake, tmp_path: Path) -> None:
     rows = pd.DataFrame({"Op": ["I"], "ID": [7], "NAME": ["Grace"], "CDC_TIMESTAMP_SEQ": ["12"]})
     rows.to_parquet(tmp_path / "lake/_raw/staging/shop/items/20260301-100100000.parquet")
