@@ -25,7 +25,8 @@ def leave(
     """What a pipeline leaves that processes files run by run, each in its own without `runs`.
 
     A change is looked for by its key, `by_partition` in its own partition only. Rows of the full load replace each
-    other, or all stay as `copies`. The newer sequence wins, or with `late_wins` what comes later. A delete leaves nothing.
+    other, or all stay as `copies`. The newer sequence wins, or with `late_wins` what comes later. A delete
+    leaves nothing.
     """
     table: list[_Placed] = []
     for run in runs if runs is not None else [[n] for n in range(len(world.files))]:
