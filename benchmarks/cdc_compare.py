@@ -16,7 +16,7 @@ import tempfile
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
-from generate_taxi import ROWS, WITHHELD, generate  # type: ignore[import-not-found]
+from generate_taxi import ROWS, WITHHELD, generate
 
 MEASURE = """
 import resource, sys, time

@@ -15,7 +15,7 @@ import tempfile
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
-from generate_taxi import WITHHELD, generate  # type: ignore[import-not-found]
+from generate_taxi import WITHHELD, generate
 
 ROWS = (100_000, 1_000_000, 10_000_000)
 MOST_GROWTH = 2.0

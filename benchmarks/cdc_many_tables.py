@@ -14,7 +14,7 @@ import tempfile
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
-from generate_taxi import generate  # type: ignore[import-not-found]
+from generate_taxi import generate
 
 TABLES, ROWS, CHANGES, FILES, LIMIT = 18, 2_000, 200, 5, 5.0
 CODE = """

@@ -83,12 +83,12 @@ def compare(lake: duckdb.DuckDBPyConnection, source: Source) -> None:
 
 def read_all(source: Source) -> tuple[float, int]:
     """Read every row as text through the driver, as a comparison in the client would."""
-    quote = source.dialect.quote  # type: ignore[attr-defined]
+    quote = source.dialect.quote
     names, size, last = ", ".join(quote(c) for c in source.columns), 0, 0
     started = time.perf_counter()
     while True:
-        statement = f"SELECT {names} FROM {source.relation} WHERE pk_id > {last} ORDER BY pk_id LIMIT {BATCH}"  # type: ignore[attr-defined]
-        rows = source.run(statement)  # type: ignore[attr-defined]
+        statement = f"SELECT {names} FROM {source.relation} WHERE pk_id > {last} ORDER BY pk_id LIMIT {BATCH}"
+        rows = source.run(statement)
         if not rows:
             return time.perf_counter() - started, size
         size += sum(len(str(value)) + 1 for row in rows for value in row)

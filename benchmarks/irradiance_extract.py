@@ -140,7 +140,7 @@ def ours(folder: Path, points: pd.DataFrame, out: Path, *, threads: int) -> Call
 
     def act() -> None:
         module = sys.modules[dk.irradiance.extract.__module__]
-        module.LARGE_FILE = 0 if threads == 2 else 1 << 60  # type: ignore[attr-defined]
+        module.LARGE_FILE = 0 if threads == 2 else 1 << 60
         shutil.rmtree(out, ignore_errors=True)
         result = dk.irradiance.extract(folder, points, out, variables=NAMES)
         assert result.adds_up

@@ -116,7 +116,7 @@ def _begins_with_time(sequence: str) -> bool:
     if len(sequence) < 14 or not sequence.isdecimal():
         return False
     try:
-        datetime.strptime(sequence[:14], "%Y%m%d%H%M%S")  # noqa: DTZ007 (only whether it is one)
+        datetime.strptime(sequence[:14], "%Y%m%d%H%M%S").replace(tzinfo=UTC)
     except ValueError:
         return False
     return True

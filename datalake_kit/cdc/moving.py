@@ -114,15 +114,15 @@ def moment_of(at: When) -> datetime | None:
 def _of_digits(text: str) -> datetime | None:
     """What a sequence does not say of its second counts as its end."""
     try:
-        second = datetime.strptime(text[:_DIGITS], "%Y%m%d%H%M%S") if len(text) >= _DIGITS else None  # noqa: DTZ007
+        second = datetime.strptime(text[:_DIGITS], "%Y%m%d%H%M%S").replace(tzinfo=UTC)
     except ValueError:
         return None
-    if second is None or second.year < _EARLIEST:
+    if len(text) < _DIGITS or second.year < _EARLIEST:
         return None
     fraction = text[_DIGITS:20]
     if len(fraction) == 6 and fraction.endswith("0000"):  # DMS writes hundredths, and a counter after them
         fraction = fraction[:2]
-    return second.replace(microsecond=int(fraction.ljust(6, "9")))
+    return second.replace(microsecond=int(fraction.ljust(6, "9")), tzinfo=None)
 
 
 def _first_moment(text: str) -> datetime | None:

@@ -57,6 +57,15 @@ class DigestDialect(ABC):
     def odd_text(self, text: str) -> str:
         """A literal of a text that is not plain ASCII."""
 
+    def truth(self, x: str, family: Family) -> str:
+        """The canonical text of a truth value."""
+        yes, no = ("'1'", "'0'") if family.name == "int" else ("'true'", "'false'")
+        return f"CASE WHEN {x} THEN {yes} ELSE {no} END"
+
+    def bits(self, x: str, is_nan: str, digits: str) -> str:
+        """The canonical text of a float out of the `digits` of its bits: one zero, one NaN."""
+        return f"CASE WHEN {x}=0 THEN '{'0' * 16}' WHEN {is_nan} THEN '7ff8{'0' * 12}' ELSE {digits} END"
+
     def quote(self, name: str) -> str:
         """Quote an identifier."""
         return '"' + name.replace('"', '""') + '"'

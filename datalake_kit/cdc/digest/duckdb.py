@@ -50,8 +50,7 @@ class DuckDBDigest(DigestDialect):
         """The canonical text of a value that is not NULL."""
         match family.name:
             case "int" | "text" if type_.kind == "bool":
-                yes, no = ("'1'", "'0'") if family.name == "int" else ("'true'", "'false'")
-                return f"CASE WHEN {x} THEN {yes} ELSE {no} END"
+                return self.truth(x, family)
             case "dec":
                 wide = (
                     x if type_.kind == "dec" and type_.digits == family.digits else f"{x}::DECIMAL(38,{family.digits})"
@@ -59,7 +58,7 @@ class DuckDBDigest(DigestDialect):
                 return f"CAST({wide} AS VARCHAR)"
             case "float":
                 bits = f"lower(hex({x if type_.written == 'DOUBLE' else f'{x}::DOUBLE'}::BIT::BLOB))"
-                return f"CASE WHEN {x}=0 THEN '{'0' * 16}' WHEN isnan({x}) THEN '7ff8{'0' * 12}' ELSE {bits} END"
+                return self.bits(x, f"isnan({x})", bits)
             case "char":
                 return f"rtrim(CAST({x} AS VARCHAR), ' ')"
             case "ts":

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from datalake_kit.cdc.digest.dialect import NULL_BUCKET, Field
@@ -191,7 +192,7 @@ class _Search:
         self.found.levels += 1
         counted: dict[Range, tuple[Sums, Sums]] = {}
         for part in _parts(ranges):
-            ours, theirs = both(lambda p=part: self._sums_of(0, p), lambda p=part: self._sums_of(1, p))  # type: ignore[misc]
+            ours, theirs = both(partial(self._sums_of, 0, part), partial(self._sums_of, 1, part))
             if self.found.levels == 1:
                 nulls = ours.pop(NULL_BUCKET, Sums()), theirs.pop(NULL_BUCKET, Sums())
                 self.found.null_keys = nulls[0].rows, nulls[1].rows
@@ -241,7 +242,7 @@ class _Search:
     def _fetch(self, leaves: dict[Range, tuple[Sums, Sums]]) -> None:
         ordered = sorted(leaves, key=lambda r: () if r.low is None else order(r.low))
         for part in _parts(ordered):
-            ours, theirs = both(lambda p=part: self._leaf(0, p), lambda p=part: self._leaf(1, p))  # type: ignore[misc]
+            ours, theirs = both(partial(self._leaf, 0, part), partial(self._leaf, 1, part))
             for which, rows in enumerate((ours, theirs)):
                 _same_as_before(self._side(which)[0], rows, [leaves[r][which] for r in part])
                 self.found.rows_fetched += len(rows)

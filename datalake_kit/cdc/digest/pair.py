@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Protocol
 
 from datalake_kit.cdc.digest.dialect import Field
@@ -301,7 +302,7 @@ class _Pair:
         told: list[ColumnDifference] = []
         for first in range(0, len(wanted), KEYS_A_STATEMENT):
             part = wanted[first : first + KEYS_A_STATEMENT]
-            ours, theirs = both(lambda p=part: self._fields(0, p), lambda p=part: self._fields(1, p))  # type: ignore[misc]
+            ours, theirs = both(partial(self._fields, 0, part), partial(self._fields, 1, part))
             for key in part:
                 told += self._row_differences(key, ours.get(key, ()), theirs.get(key, ()))
         return told, len(wanted)

@@ -41,14 +41,13 @@ class PostgreSQLDigest(DigestDialect):
         """The canonical text of a value that is not NULL."""
         match family.name:
             case "int" | "text" if type_.kind == "bool":
-                yes, no = ("'1'", "'0'") if family.name == "int" else ("'true'", "'false'")
-                return f"CASE WHEN {x} THEN {yes} ELSE {no} END"
+                return self.truth(x, family)
             case "dec":
                 same = type_.kind == "dec" and type_.digits == family.digits
                 return f"{x}::text" if same else f"{x}::numeric(38,{family.digits})::text"
             case "float":
                 bits = f"encode(float8send({x if type_.written == 'double precision' else f'{x}::float8'}),'hex')"
-                return f"CASE WHEN {x}=0 THEN '{'0' * 16}' WHEN {x}='NaN' THEN '7ff8{'0' * 12}' ELSE {bits} END"
+                return self.bits(x, f"{x}='NaN'", bits)
             case "char":
                 return f"rtrim({x}::text, ' ')"
             case "ts":

@@ -37,8 +37,7 @@ class TrinoDigest(DigestDialect):
         """The canonical text of a value that is not NULL."""
         match family.name:
             case "int" | "text" if type_.kind == "bool":
-                yes, no = ("'1'", "'0'") if family.name == "int" else ("'true'", "'false'")
-                return f"CASE WHEN {x} THEN {yes} ELSE {no} END"
+                return self.truth(x, family)
             case "dec":
                 wide = (
                     x
@@ -48,7 +47,7 @@ class TrinoDigest(DigestDialect):
                 return f"CAST({wide} AS varchar)"
             case "float":
                 bits = f"lower(to_hex(to_ieee754_64(CAST({x} AS double))))"
-                return f"CASE WHEN {x}=0 THEN '{'0' * 16}' WHEN is_nan({x}) THEN '7ff8{'0' * 12}' ELSE {bits} END"
+                return self.bits(x, f"is_nan({x})", bits)
             case "char":
                 return f"trim(TRAILING ' ' FROM CAST({x} AS varchar))"
             case "ts":

@@ -177,7 +177,11 @@ def _against(bench: Bench, order: str) -> int:
 
 def _late_story(bench: Bench, shape: Shape, way: Pipeline, without: Collection[int]) -> tuple[str, str, int | None]:
     versions = [v for v in shape.left(without) if v.operation != "L"]
-    run = (lambda v: v.file) if bench.runs is None else (lambda v: bench.runs[v.file])  # type: ignore[index]
+    runs = bench.runs
+
+    def run(version: Version) -> int:
+        return version.file if runs is None else runs[version.file]
+
     winner = max((v for v in versions if v.row in shape.lake), key=run, default=max(versions, key=run))
     if way.forgets:
         return LATE, "an older change in a later file brought the deleted key back", winner.file

@@ -141,11 +141,6 @@ def special(*names: str) -> Callable[[Special], Special]:
     return register
 
 
-def known_functions() -> frozenset[str]:
-    """Return the names of all functions that are translated."""
-    return frozenset(_TABLES) | frozenset(_SPECIAL)
-
-
 def call(
     compiler: Compiler, scope: Scope, name: str, nodes: list[Any], node: Any, decoration: Decoration | None = None
 ) -> Expr:
