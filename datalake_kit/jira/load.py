@@ -14,8 +14,8 @@ import pandas as pd
 from datalake_kit.errors import DataError
 from datalake_kit.jira.fields import Wanted, merge_names, to_frame, unpack
 from datalake_kit.jira.names import FieldInfo, read_fields
-from datalake_kit.jira.newest import LandedFile, Newest, choose, field_records, look_at, raw_rows
-from datalake_kit.jira.plan import connect, count_kinds
+from datalake_kit.jira.newest import LandedFile, Newest, all_versions, choose, field_records, look_at, raw_rows
+from datalake_kit.jira.plan import connect, count_keys, count_kinds
 from datalake_kit.storage import local_path
 
 if TYPE_CHECKING:
@@ -103,6 +103,27 @@ class JiraIssues:
         source = self._newest.source
         unpacked = unpack(source, self._newest.present, known, fields, keep_objects=keep_objects)
         return to_frame(unpacked, known, source.others)
+
+    def versions(self, fields: Wanted = None, names: Any = None) -> pd.DataFrame:
+        """Every usable version of each issue, unpacked: what `dk.jira.changelog` finds changes in.
+
+        Parameters
+        ----------
+        fields, names
+            As for `dk.jira.unpack_fields`. Ask for the fields whose history matters: versions are many.
+
+        Returns
+        -------
+        DataFrame
+            One row a version; those of an issue stand together, the oldest first, in the order that decides which is
+            the newest. `landed` is the time of the file (UTC). Versions that were sent again unchanged are there too.
+        """
+        if self._newest is None:
+            return pd.DataFrame({name: pd.Series(dtype="str") for name in ("id", "key", "landed")})
+        known, source = self._known(names), all_versions(self._newest)
+        frame = to_frame(unpack(source, count_keys(source), known, fields, keep_objects=False), known, source.others)
+        frame["landed"] = pd.to_datetime(frame["landed"], utc=True, format="ISO8601")
+        return frame
 
     def raw(self) -> pd.DataFrame:
         """The newest version of each issue as it came; as text where the files lie differently."""

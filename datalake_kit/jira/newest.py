@@ -140,7 +140,9 @@ _REJECTS = """
 def _prepare(connection: duckdb.DuckDBPyConnection, files: list[LandedFile]) -> list[Group]:
     """Number the files in the order in which they landed; group those whose `fields` have one type."""
     ordered = sorted(files, key=lambda f: (f.time, str(f.path)))
-    listing = pa.table({"path": [str(f.path) for f in ordered], "rank": pa.array(range(len(ordered)), pa.int32())})
+    ranks = pa.array(range(len(ordered)), pa.int32())
+    times = pa.array([f.time for f in ordered], pa.timestamp("us", "UTC"))
+    listing = pa.table({"path": [str(f.path) for f in ordered], "rank": ranks, "landed": times})
     connection.register("_listing", listing)
     connection.execute("CREATE OR REPLACE TEMP TABLE _files AS SELECT * FROM _listing")
     connection.unregister("_listing")
@@ -215,16 +217,34 @@ def _other_names(groups: list[Group]) -> tuple[str, ...]:
     return tuple(names.values())
 
 
-def _newest_rows(group: Group, others: tuple[str, ...]) -> str:
+def _newest_rows(group: Group, others: tuple[str, ...], chosen: str = "_newest", beside: str = "") -> str:
+    """Fields and other columns of the rows that the table `chosen` lists, at their positions."""
     known = _others(group)
     columns = [known.get(name.casefold(), ("", "CAST(NULL AS VARCHAR)"))[1] for name in others]
     extra = "".join(f", {sql} AS _x{n}" for n, sql in enumerate(columns))
     rows = f"SELECT _path, file_row_number, {group[0].layout.fields_sql} AS _fields{extra} FROM {read(group)}"
     names = "".join(f", _x{n}" for n in range(len(others)))
     return f"""
-        SELECT position AS _position, _fields{names}
-        FROM ({rows}) JOIN _newest ON path = _path AND row = file_row_number
+        SELECT position AS _position, _fields{names}{beside}
+        FROM ({rows}) JOIN {chosen} ON path = _path AND row = file_row_number
     """
+
+
+def all_versions(newest: Newest) -> Source:
+    """Every usable row, the versions of an issue together and in their order, with the time of its file as `landed`."""
+    connection = newest.source.connection
+    connection.execute(f"{_MAKE} _versions AS {_VERSIONS}")
+    others = _other_names(newest.groups)
+    beside = f", CAST(landed AS VARCHAR) AS _x{len(others)}"
+    query = _union(newest.groups, lambda group: _newest_rows(group, others, "_versions", beside))
+    (rows,) = connection.sql("SELECT count(*) FROM _versions").fetchall()[0]
+    return Source(connection, query, rows, (*others, "landed"))
+
+
+_VERSIONS = """
+    SELECT path, row, landed, row_number() OVER (ORDER BY id, instant NULLS FIRST, rank, row) - 1 AS position
+    FROM _checked JOIN _files USING (rank) WHERE reason IS NULL
+"""
 
 
 def raw_rows(newest: Newest) -> pa.Table:
