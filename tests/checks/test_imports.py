@@ -56,12 +56,12 @@ LAKE_SIDE = ("lake", "tables", "engines", "config", "sql")
 HEAVY = (
     "pandas", "numpy", "pyarrow", "duckdb", "sqlglot", "matplotlib", "netCDF4", "h5py", "xarray", "pvlib", "hudi",
     "awswrangler", "pyathena", "boto3", "botocore", "papermill", "nbconvert", "nbformat", "IPython", "typer", "tqdm",
-    "scipy", "fastavro", "imagecodecs", "sqlalchemy", "pymysql", "psycopg",
+    "scipy", "fastavro", "imagecodecs", "sqlalchemy", "pymysql", "psycopg", "openpyxl",
 )  # fmt: skip
 # These are loaded inside functions, or in modules that exist for them alone.
 LAZY = (
     "matplotlib", "pvlib", "hudi", "awswrangler", "pyathena", "boto3", "botocore", "IPython", "xarray", "sqlalchemy",
-    "pymysql", "psycopg",
+    "pymysql", "psycopg", "openpyxl",
 )  # fmt: skip
 MAY_LOAD_AT_TOP = {"plots": ("matplotlib",)}
 
