@@ -92,7 +92,7 @@ def _claim(root: Path) -> None:
 
 
 def _stages() -> list[_Stage]:
-    from datalake_kit.demo import jira_raw, sky
+    from datalake_kit.demo import jira_history, jira_raw, sky
 
     return [
         _Stage("taxi: replicated tables", lambda: 2 * len(TABLES), _build_taxi),
@@ -100,6 +100,11 @@ def _stages() -> list[_Stage]:
             "jiralake: Jira issues",
             jira_raw.count,
             lambda root, advance: jira_raw.build(root / "jiralake" / "jira_raw", progress=advance),
+        ),
+        _Stage(
+            "jiralake: Jira issues with their changelog",
+            jira_history.count,
+            lambda root, advance: jira_history.build(root / "jiralake" / "jira_history", progress=advance),
         ),
         _Stage(
             "_raw/satellite: NetCDF files",

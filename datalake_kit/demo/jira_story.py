@@ -122,13 +122,15 @@ def statuses() -> dict[str, Document]:
     }
 
 
-def _people() -> list[Document]:
+def people() -> list[Document]:
+    """The people of the real documents."""
     real = documents()
     everyone = [real[k]["fields"][f] for k in ("EE-1", "EE-15", "K5-3") for f in ("assignee", "reporter")]
     return [p for p in everyone if p]
 
 
-def _option(number: int, value: str) -> Document:
+def option(number: int, value: str) -> Document:
+    """An option of a select field."""
     return {"self": f"{SITE}/rest/api/2/customFieldOption/{number}", "value": value, "id": str(number)}
 
 
@@ -157,7 +159,7 @@ def sprint_states(sprints: list[Document], at: datetime) -> list[Document]:
     return known
 
 
-def _template(key: str) -> Document:
+def template(key: str) -> Document:
     """The fields of a real document without its texts, dates and custom values."""
     fields = copy.deepcopy(documents()[key]["fields"])
     for name in list(fields):
@@ -186,7 +188,7 @@ class _Maker:
         )
         if above:
             created = max(created, above.created + timedelta(hours=rng.randrange(2, 90)))
-        fields = _template(source)
+        fields = template(source)
         fields.update(self._system(rng, project, kind, created))
         fields.update(_custom(rng, kind, created, project))
         issue = Issue(str(self.next_id), key, fields, created)
@@ -200,15 +202,15 @@ class _Maker:
 
     def _system(self, rng: random.Random, project: str, kind: str, created: datetime) -> Document:
         names = {"EE": "EE-3", "K5": "K5-3", "TST": "TST-2"}
-        people = _people()
+        everyone = people()
         summary = f"{rng.choice(_VERBS)} {rng.choice(_THINGS)}"
         if kind == "Epic":
             summary = _EPICS[len([i for i in self.made if i.fields["issuetype"]["name"] == "Epic"]) % len(_EPICS)]
         return {
             "summary": summary, "issuetype": issue_types()[kind], "status": statuses()["To Do"],
             "project": documents()[names[project]]["fields"]["project"],
-            "creator": people[rng.randrange(len(people))], "reporter": people[rng.randrange(len(people))],
-            "assignee": people[rng.randrange(len(people))] if rng.random() < 0.7 else None,
+            "creator": everyone[rng.randrange(len(everyone))], "reporter": everyone[rng.randrange(len(everyone))],
+            "assignee": everyone[rng.randrange(len(everyone))] if rng.random() < 0.7 else None,
             "labels": sorted(rng.sample(["frontEnd", "Saas", "data", "customer"], rng.randrange(3))),
             "duedate": f"{created + timedelta(days=rng.randrange(20, 60)):%Y-%m-%d}" if rng.random() < 0.3 else None,
             "created": created,
@@ -227,7 +229,7 @@ def _custom(rng: random.Random, kind: str, created: datetime, project: str) -> D
         return {
             **values,
             "customfield_10011": "Epic",
-            "customfield_10012": _option(10016, "To Do"),
+            "customfield_10012": option(10016, "To Do"),
             "customfield_10013": "ghx-label-3",
         }
     if kind in ("Story", "Task"):
@@ -235,22 +237,22 @@ def _custom(rng: random.Random, kind: str, created: datetime, project: str) -> D
         values["customfield_10024"] = "-1" if points is None else points  # the site has both, as EE-1 and EE-2 show
         values["customfield_10020"] = [_sprint(project, created)] if rng.random() < 0.7 else None
     if kind == "Bug":
-        values["customfield_10061"] = _option(*rng.choice([(10101, "Low"), (10102, "Medium"), (10103, "High")]))
+        values["customfield_10061"] = option(*rng.choice([(10101, "Low"), (10102, "Medium"), (10103, "High")]))
         values["customfield_10063"] = {
-            **_option(10201, "Data"),
-            "child": _option(10202, rng.choice(["Import", "Export"])),
+            **option(10201, "Data"),
+            "child": option(10202, rng.choice(["Import", "Export"])),
         }
     if rng.random() < 0.25:
         values["customfield_10062"] = [
-            _option(10301 + i, p) for i, p in enumerate(rng.sample(["Web", "iOS", "Android"], 2))
+            option(10301 + i, p) for i, p in enumerate(rng.sample(["Web", "iOS", "Android"], 2))
         ]
     if rng.random() < 0.2:
-        values["customfield_10064"] = rng.choice(_people())
+        values["customfield_10064"] = rng.choice(people())
         values["customfield_10068"] = f"https://design.example.com/pages/{rng.randrange(900)}"
     if project == "TST":
         values["customfield_10066"] = float(rng.randrange(1, 40)) + 0.457
         values["customfield_10070"] = rng.choice([3, 5, 8.5])
-        values["customfield_10071"] = _option(10401, "Train 12")
+        values["customfield_10071"] = option(10401, "Train 12")
     return values
 
 
@@ -276,7 +278,7 @@ def _live(issue: Issue, rng: random.Random, kind: str, project: str) -> None:
         at += timedelta(seconds=rng.randrange(3600, 10 * 86400), milliseconds=rng.randrange(1000))
         change: Document = {"status": statuses()[status]}
         if status == "In Progress" and not issue.fields["assignee"]:
-            change["assignee"] = rng.choice(_people())
+            change["assignee"] = rng.choice(people())
         if status == "Done":
             change |= {
                 "resolution": documents()["EE-3"]["fields"]["resolution"],
@@ -288,7 +290,7 @@ def _live(issue: Issue, rng: random.Random, kind: str, project: str) -> None:
         when = issue.created + timedelta(seconds=rng.randrange(3600, 40 * 86400))
         extra: list[Document] = [
             {"labels": ["data", "reviewed"]},
-            {"assignee": rng.choice(_people())},
+            {"assignee": rng.choice(people())},
             {"priority": _high()},
         ]
         if kind in ("Story", "Task"):
@@ -316,7 +318,7 @@ def all_issues() -> tuple[Issue, ...]:
     real_epic = real[4]
     gone = Issue(
         *MISSING_EPIC,
-        fields={**_template("K5-4"), "summary": "Epic outside the export"},
+        fields={**template("K5-4"), "summary": "Epic outside the export"},
         created=FIRST_RUN - timedelta(days=100),
     )
     for project, epic in (("EE", None), ("EE", None), ("EE", gone), ("K5", real_epic), ("K5", None)):
