@@ -11,7 +11,7 @@ from typing import Any
 from datalake_kit.jira import rules
 from datalake_kit.jira.names import FieldInfo
 from datalake_kit.jira.rules import Rule
-from datalake_kit.jira.sprints import is_sprint_text, parse_sprint
+from datalake_kit.jira.sprints import is_sprint_text, text_pairs
 
 # Jira's own fields, in the order of their columns: id (any letters) -> (base name, rule; None: by shape)
 SYSTEM: dict[str, tuple[str, Rule | None]] = {
@@ -137,7 +137,7 @@ def _keys(value: Any, depth: int = 4) -> Iterator[str]:
     """Dotted keys of the leaves of an object, or of the objects of a list, some levels deep."""
     for item in value if isinstance(value, list) else [value]:
         if is_sprint_text(item):
-            item = parse_sprint(item)
+            item = text_pairs(item)
         if isinstance(item, dict):
             for key, inner in item.items():
                 if isinstance(inner, dict) and depth > 1:
@@ -251,7 +251,8 @@ def _is_sprints(value: Any) -> bool:
 
 
 def _is_sprint_object(item: Any) -> bool:
-    return isinstance(item, dict) and {"name", "state"} <= set(item) and bool({"boardId", "originBoardId"} & set(item))
+    folded = {key.casefold() for key in item} if isinstance(item, dict) else set()
+    return {"name", "state"} <= folded and bool({"boardid", "originboardid"} & folded)
 
 
 def _are_sprints(seen: Profile) -> bool:

@@ -14,7 +14,6 @@ from datalake_kit.jira.names import FieldInfo
 from datalake_kit.jira.rules import Output, Rule
 
 SAMPLE = 2000  # documents looked at; of fewer rows all are
-PART_JSON = Output("json", "json")
 
 
 @dataclass(frozen=True)
@@ -57,8 +56,8 @@ class Field:
     @property
     def outputs(self) -> tuple[Output, ...]:
         """The columns that the field gives."""
-        has_json = self.rule.scalar or any(o.type == "json" for o in self.rule.outputs)
-        return (*self.rule.outputs, *((PART_JSON,) if self.keep_object and not has_json else ()))
+        whole = self.rule.whole if self.keep_object else None
+        return (*self.rule.outputs, *((whole,) if whole else ()))
 
 
 def connect() -> duckdb.DuckDBPyConnection:

@@ -10,9 +10,10 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Literal
 
-from datalake_kit.jira.sprints import current_sprint, parse_sprint
+from datalake_kit.jira.sprints import DATES, current_sprint, parse_sprint
 
 OutputType = Literal["text", "number", "boolean", "date", "datetime", "json"]
 Values = tuple[Any, ...]
@@ -26,6 +27,9 @@ class Output:
 
     part: str
     type: OutputType = "text"
+
+
+PART_JSON = Output("json", "json")
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,7 @@ class Rule:
     shape: Any = None
     sql: tuple[str, ...] = ()
     used: frozenset[str] = frozenset()  # keys of an object whose value has a column, dots between levels
+    whole: Output | None = PART_JSON  # the column in which a value is kept whole; None: one of `outputs` has it whole
 
     @property
     def scalar(self) -> bool:
@@ -104,7 +109,7 @@ def _object_rule(name: str, *parts: tuple[str, OutputType, tuple[str, ...]]) -> 
 
 
 def _scalar_rule(kind: OutputType) -> Rule:
-    return Rule(kind, (Output("", kind),), lambda value: (as_text(value),), "VARCHAR", ("{v}",))
+    return Rule(kind, (Output("", kind),), lambda value: (as_text(value),), "VARCHAR", ("{v}",), whole=None)
 
 
 def _joined(values: list[str | None]) -> str | None:
@@ -143,7 +148,7 @@ def _counted_list(name: str) -> Rule:
 
     outputs = (Output("", "json"), Output("count", "number"))
     sql = ("nullif({j}, '[]')", "CAST(len({v}) AS VARCHAR)")
-    return Rule(name, outputs, convert, ["JSON"], sql)
+    return Rule(name, outputs, convert, ["JSON"], sql, whole=None)
 
 
 def _page(name: str) -> Rule:
@@ -153,7 +158,7 @@ def _page(name: str) -> Rule:
         return (as_text(value), as_text(pick(value, "total"))) if isinstance(value, dict) else None
 
     outputs = (Output("", "json"), Output("count", "number"))
-    return Rule(name, outputs, convert, {"total": "VARCHAR"}, ("{j}", "{v}.total"))
+    return Rule(name, outputs, convert, {"total": "VARCHAR"}, ("{j}", "{v}.total"), whole=None)
 
 
 _CATEGORY = {"new": "To Do", "indeterminate": "In Progress", "done": "Done", "undefined": "No Category"}
@@ -181,7 +186,7 @@ def _convert_cascading(value: Any) -> Values | None:
 
 
 def _convert_sprint(value: Any) -> Values | None:
-    """Current sprint (name, id, state, dates) and the names of all, in order of their start."""
+    """Current sprint (name, id, state, dates), the names of all in order of their start, and all in one JSON shape."""
     items = value if isinstance(value, list) else [value]
     sprints = [parse_sprint(item) for item in items if item is not None]
     known = [s for s in sprints if s is not None]
@@ -189,9 +194,24 @@ def _convert_sprint(value: Any) -> Values | None:
         return None
     known.sort(key=lambda s: (s["startDate"] or "~", s["id"] or 0))
     current = current_sprint(known) or {}
-    dates = [as_text(current.get(k)) for k in ("startDate", "endDate", "completeDate")]
-    names = _joined([as_text(s["name"]) for s in known])
-    return (as_text(current.get("name")), as_text(current.get("id")), current.get("state"), *dates, names)
+    dates = [_instant(current.get(key)) for key in DATES]
+    names = _joined([s["name"] for s in known])
+    return (
+        current.get("name"),
+        as_text(current.get("id")),
+        current.get("state"),
+        *dates,
+        names,
+        as_text(known or None),
+    )
+
+
+def _instant(text: str | None) -> str | None:
+    """A text that is an instant; of a sprint whose date is none, `_json` alone holds it."""
+    try:
+        return text if text and datetime.fromisoformat(text).tzinfo else None
+    except ValueError:
+        return None
 
 
 TEXT, NUMBER, BOOLEAN = _scalar_rule("text"), _scalar_rule("number"), _scalar_rule("boolean")
@@ -271,10 +291,11 @@ SPRINT = Rule(
     "sprint",
     (
         Output(""), Output("id", "number"), Output("state"), Output("start", "datetime"), Output("end", "datetime"),
-        Output("completed", "datetime"), Output("all"),
+        Output("completed", "datetime"), Output("all"), PART_JSON,
     ),
     _convert_sprint,
-    used=frozenset({"name", "id", "state", "startDate", "endDate", "completeDate"}),
+    used=frozenset({"name", "id", "state", *DATES, "boardId", "originBoardId", "rapidViewId", "goal"}),
+    whole=Output("raw", "json"),
 )  # fmt: skip
 TEXTS = _list_rule("texts", ("", ()))
 NAMES = _list_rule("names", ("", ("value", "name")))

@@ -7,6 +7,7 @@ Names and goals are free text: they may hold commas, equals signs and brackets.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable
 from typing import Any
@@ -20,7 +21,8 @@ _PAIR = re.compile(
     r"|(?P<date>startDate|endDate|completeDate|activatedDate)=(?=(?:<null>|\d{4}-\d\d-\d\d[^,]*)?(?:,|$))"
     r"|(?P<text>name|goal)=)"
 )
-_BEFORE_GOAL = ("startDate", "endDate", "completeDate", "sequence")
+DATES = ("startDate", "endDate", "completeDate")
+_BEFORE_GOAL = (*DATES, "sequence")
 _FREE_TEXT = ("name", "goal")
 _ORDER = {"active": 0, "future": 1, "closed": 2}
 
@@ -49,11 +51,16 @@ def parse_sprint(value: Any) -> Sprint | None:
     (5, 'A, b', 'closed', None)
     """
     if isinstance(value, dict):
-        return _shape(value) if ("name" in value or "id" in value) else None
-    if not isinstance(value, str):
-        return None
-    whole = _TEXT_FORM.match(value)
-    return _shape(_pairs(whole[1])) if whole else None
+        folded = {str(key).casefold(): inner for key, inner in value.items()}  # Athena folds keys
+        return _shape(folded) if ("name" in folded or "id" in folded) else None
+    pairs = text_pairs(value)
+    return None if pairs is None else _shape({key.casefold(): inner for key, inner in pairs.items()})
+
+
+def text_pairs(value: object) -> Sprint | None:
+    """The keys and values of the old text form, as texts; None when the value is none."""
+    whole = _TEXT_FORM.match(value) if isinstance(value, str) else None
+    return _pairs(whole[1]) if whole else None
 
 
 def _pairs(inside: str) -> Sprint:
@@ -70,13 +77,18 @@ def _pairs(inside: str) -> Sprint:
     return {k: (None if v == "<null>" or (v == "" and k not in _FREE_TEXT) else v) for k, v in pairs.items()}
 
 
-def _shape(raw: Sprint) -> Sprint:
-    state = raw.get("state")
-    board = next((raw[k] for k in ("boardId", "originBoardId", "rapidViewId") if raw.get(k) is not None), None)
-    dates = {k: raw.get(k) for k in ("startDate", "endDate", "completeDate")}
-    number, board = _whole(raw.get("id")), _whole(board)
+def _shape(folded: Sprint) -> Sprint:
+    """The one shape, from a sprint whose keys are in small letters."""
+    state = folded.get("state")
+    board = next((folded[k] for k in ("boardid", "originboardid", "rapidviewid") if folded.get(k) is not None), None)
+    dates = {key: _text(folded.get(key.casefold())) for key in DATES}
     lower = state.lower() if isinstance(state, str) else None
-    return {"id": number, "name": raw.get("name"), "state": lower, **dates, "boardId": board, "goal": raw.get("goal")}
+    ends = {"boardId": _whole(board), "goal": _text(folded.get("goal"))}
+    return {"id": _whole(folded.get("id")), "name": _text(folded.get("name")), "state": lower, **dates, **ends}
+
+
+def _text(value: Any) -> str | None:
+    return value if value is None or isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def _whole(value: Any) -> int | None:

@@ -296,6 +296,32 @@ def test_a_sprint_field_gives_the_current_one_and_all() -> None:
     assert plain(frame["customfield_1_state"]) == ["active", "closed", None, None]
     assert plain(frame["customfield_1_id"]) == [6, 5, None, None]
     assert frame["customfield_1_start"][1] == pd.Timestamp("2026-01-01T09:00:00Z")
+    closed = {
+        "id": 5, "name": "A, b", "state": "closed", "startDate": "2026-01-01T09:00:00.000Z",
+        "endDate": "2026-01-14T09:00:00.000Z", "completeDate": None, "boardId": 9, "goal": "",
+    }  # fmt: skip
+    active = closed | now | {"endDate": None, "goal": None}
+    every = [cell and json.loads(cell) for cell in plain(frame["customfield_1_json"])]
+    assert every == [[closed, active], [closed], None, None]
+    assert list(every[0][1]) == list(closed)  # one order of keys
+
+
+def test_a_sprint_whose_keys_were_folded_and_whose_date_is_none() -> None:
+    sprint = {"id": 6, "name": "B", "state": "ACTIVE", "boardId": 9, "startDate": "soon", "goal": 5}
+    folded = {key.lower(): value for key, value in sprint.items()}
+    frame = column([sprint], [folded])
+    assert plain(frame["customfield_1"]) == ["B", "B"]
+    assert plain(frame["customfield_1_start"]) == [None, None]
+    one, two = (json.loads(cell) for cell in frame["customfield_1_json"])
+    assert one == two
+    assert (one[0]["startDate"], one[0]["state"], one[0]["goal"]) == ("soon", "active", "5")
+
+
+def test_sprints_kept_whole_stand_beside_the_one_shape() -> None:
+    sprint = {"id": 6, "name": "B", "state": "ACTIVE", "boardId": 9, "synced": False}
+    frame = column([sprint], keep_objects=True)
+    assert json.loads(frame["customfield_1_raw"][0]) == [sprint]
+    assert "synced" not in frame["customfield_1_json"][0]
 
 
 def test_status_in_another_language_has_its_category() -> None:
