@@ -12,8 +12,8 @@ from typing import Any, Literal
 import pandas as pd
 
 from datalake_kit.errors import DataError, ParameterError
-from datalake_kit.jira.text.documents import parse_document
 from datalake_kit.jira.text.plain import document_text
+from datalake_kit.jira.text.reading import parse_document
 
 __all__ = ["Kind", "plain", "to_plain"]
 

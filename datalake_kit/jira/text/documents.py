@@ -1,4 +1,4 @@
-"""Atlassian documents (ADF): reading them whatever is wrong with them, and folding them without recursion.
+"""Atlassian documents (ADF): each node whatever is wrong with it, and folding them without recursion.
 
 Source of the node and mark types: the JSON schema of `@atlaskit/adf-schema` (Apache-2.0) and
 https://developer.atlassian.com/cloud/jira/platform/apis/document/structure/.
@@ -6,12 +6,9 @@ https://developer.atlassian.com/cloud/jira/platform/apis/document/structure/.
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from json.decoder import scanstring
 from typing import Any, TypeVar
 
 import numpy as np
@@ -216,60 +213,3 @@ def _day(timestamp: str) -> str:
         return f"{datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=float(timestamp)):%Y-%m-%d}"
     except (ValueError, OverflowError):
         return timestamp
-
-
-_TOKEN = re.compile(r'[ \t\n\r]*([{}\[\]:,"]|-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?|true|false|null)')
-_WORDS = {"true": True, "false": False, "null": None}
-
-
-def parse_document(text: str) -> dict[str, Any] | None:
-    """The ADF document that a text is the JSON of; None when it is not one."""
-    if not text.lstrip()[:1] == "{" or '"doc"' not in text:
-        return None
-    try:
-        found = json.loads(text)
-    except RecursionError:
-        found = _parse_deep(text)
-    except ValueError:
-        return None
-    return found if isinstance(found, dict) and found.get("type") == "doc" else None
-
-
-def _parse_deep(text: str) -> Any:
-    """The value of a JSON text of any depth; None when it is not JSON."""
-    stack: list[Any] = []
-    keys: list[str | None] = []
-    place, result, awaited = 0, None, None
-    while match := _TOKEN.match(text, place):
-        token, place = match.group(1), match.end()
-        if token in "}]":
-            if not stack:
-                return None
-            result, awaited = stack.pop(), keys.pop()
-        elif token in ",:":
-            continue
-        elif token == '"':
-            try:
-                result, place = scanstring(text, place, False)
-            except ValueError:
-                return None
-            if stack and isinstance(stack[-1], dict) and awaited is None:
-                awaited = result
-                continue
-        elif token in "{[":
-            stack.append({} if token == "{" else [])
-            keys.append(awaited)
-            awaited = None
-            continue
-        else:
-            result = _WORDS[token] if token in _WORDS else json.loads(token)
-        if not stack:
-            return result if not text[place:].strip() else None
-        if isinstance(stack[-1], dict):
-            if awaited is None:
-                return None
-            stack[-1][awaited] = result
-        else:
-            stack[-1].append(result)
-        awaited = None
-    return None

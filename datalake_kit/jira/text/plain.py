@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from itertools import groupby
 from typing import Any, NamedTuple
 
@@ -73,17 +74,18 @@ def _text_of_blocks(blocks: list[Piece], between: str) -> str:
 
 def _blocks(parts: list[Piece]) -> list[Piece]:
     """The blocks among the parts; what stands in lines between them becomes a paragraph."""
-    found = []
+    found: list[Piece] = []
     for inline, run in groupby(parts, key=lambda part: part.inline):
-        found += [Piece("paragraph", _line(run))] if inline else run
+        if inline:
+            found.append(Piece("paragraph", _line(run)))
+        else:
+            found.extend(run)
     return [block for block in found if block.kind in _KEPT_EMPTY or block.text.strip()]
 
 
-def _line(run: Any) -> str:
-    return "".join(
-        _linked("".join(piece.text for piece in pieces), href)
-        for href, pieces in groupby(run, lambda piece: piece.href)
-    )
+def _line(run: Iterable[Piece]) -> str:
+    links = groupby(run, key=lambda piece: piece.href)
+    return "".join(_linked("".join(piece.text for piece in pieces), href) for href, pieces in links)
 
 
 def _linked(text: str, href: str) -> str:
