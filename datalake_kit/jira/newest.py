@@ -105,7 +105,7 @@ def choose(connection: duckdb.DuckDBPyConnection, files: list[LandedFile]) -> Ne
         present = _choose(connection, groups, query, check_all=True)
     rows, used, undated = connection.sql(_COUNTS).fetchall()[0]
     rejects = connection.sql(_REJECTS).to_arrow_table()
-    return Newest(Source(connection, query, used, others), groups, rejects, present, rows, undated)
+    return Newest(Source(connection, query, used, others, "_x0"), groups, rejects, present, rows, undated)
 
 
 def _choose(
@@ -270,6 +270,7 @@ def field_records(newest: Newest) -> list[dict[str, str | None]]:
         rows = f"SELECT {names} AS names, {schema} AS schema, _path FROM {read(group)}"
         found += newest.source.connection.sql(f"""
             SELECT names, schema, max(rank) AS rank FROM ({rows}) JOIN _files ON path = _path
-            WHERE names IS NOT NULL OR schema IS NOT NULL GROUP BY names, schema ORDER BY rank
+            WHERE names IS NOT NULL OR schema IS NOT NULL GROUP BY names, schema
         """).fetchall()
-    return [{"names": names, "schema": schema} for names, schema, _ in sorted(found, key=lambda row: row[2])]
+    found.sort(key=lambda row: (row[2], row[0] or "", row[1] or ""))
+    return [{"names": names, "schema": schema} for names, schema, _ in found]

@@ -21,13 +21,15 @@ class Source:
     """Rows to unpack.
 
     `query` gives `_position` (0, 1, 2 ...), `_fields` (JSON text of an object, or null), and `_x0`, `_x1` ...: the
-    columns beside the fields, whose names are `others`.
+    columns beside the fields, whose names are `others`. `sampled_by` is the column by whose hash rows are chosen to be
+    looked at: an id that stays, so that the choice changes little when rows are added.
     """
 
     connection: duckdb.DuckDBPyConnection
     query: str
     rows: int
     others: tuple[str, ...] = ()
+    sampled_by: str = "_position"
 
 
 @dataclass(frozen=True)
@@ -128,35 +130,46 @@ def make_plan(
     `wanted` None: Jira's own fields, and the custom fields that hold a value in any row.
     """
     asked = list(present if wanted is None else wanted)
-    seen = profile(_sample(source))
+    seen = profile(text for _, text in sample(source))
     if source.rows > SAMPLE:
-        unseen = [key for key in asked if not seen.get(key, Profile()).holds]
-        seen |= _look_further(source, [key for key in unseen if not has_fixed_rule(key)])
+        values = look_further(source, [key for key in asked if not seen.get(key, Profile()).holds])
+        seen |= {key: profile_values(texts) for key, texts in values.items()}
+    return plan_from(seen, asked, known, all_asked=wanted is not None, keep=keep)
+
+
+def plan_from(
+    seen: dict[str, Profile], asked: Iterable[str], known: dict[str, FieldInfo], *, all_asked: bool, keep: bool
+) -> dict[str, Field]:
+    """Choose the rules from what was seen; without `all_asked`, custom fields that hold nothing get no column."""
     plan: dict[str, Field] = {}
     for key in asked:
         info, at = known.get(key, FieldInfo(key)), seen.get(key, Profile())
-        if wanted is None and info.number is not None and not at.holds:
+        if not all_asked and info.number is not None and not at.holds:
             continue
         plan[key] = Field(info, choose_rule(info, at), at, keep_object=keep)
     return plan
 
 
-def _sample(source: Source) -> list[str]:
-    step = max(1, source.rows // SAMPLE)
-    query = f"SELECT _fields FROM ({source.query}) WHERE _position % {step} = 0 AND _fields IS NOT NULL"
-    return [str(row[0]) for row in source.connection.sql(query).fetchall()]
+def sample(source: Source) -> list[tuple[str, str]]:
+    """What some rows are sampled by, and their documents: those with the least hashes, so that it is no matter when."""
+    by = source.sampled_by
+    query = f"SELECT {by}, _fields FROM ({source.query}) WHERE _fields IS NOT NULL"
+    found = source.connection.sql(f"{query} ORDER BY hash({by}), {by} LIMIT {SAMPLE}").fetchall()
+    return [(str(row[0]), str(row[1])) for row in found]
 
 
-def _look_further(source: Source, keys: list[str]) -> dict[str, Profile]:
-    """Look in all rows at the fields that the sample says nothing about: most hold nothing anywhere."""
-    counts = count_kinds(source, keys) if keys else {}
-    return {key: profile_values(_some_values(source, key)) for key in keys if counts[key][0]}
+def look_further(source: Source, keys: Iterable[str]) -> dict[str, list[str]]:
+    """Values of fields that the sample says nothing about, looked for in all rows: most hold nothing anywhere."""
+    undecided = [key for key in keys if not has_fixed_rule(key)]
+    counts = count_kinds(source, undecided) if undecided else {}
+    return {key: _some_values(source, key) for key in undecided if counts[key][0]}
 
 
 def _some_values(source: Source, key: str) -> list[str]:
-    values = f"SELECT CAST(json_extract(_fields, {pointer(key)}) AS VARCHAR) AS v FROM ({source.query})"
-    query = f"SELECT v FROM ({values}) WHERE v NOT IN ('null', '[]', '{{}}') LIMIT {SAMPLE}"
-    return [str(row[0]) for row in source.connection.sql(query).fetchall()]
+    by = source.sampled_by
+    values = f"SELECT CAST(json_extract(_fields, {pointer(key)}) AS VARCHAR) AS v, {by} AS b FROM ({source.query})"
+    holding = f"SELECT v FROM ({values}) WHERE v NOT IN ('null', '[]', '{{}}') ORDER BY hash(b), b LIMIT {SAMPLE}"
+    return [str(row[0]) for row in source.connection.sql(holding).fetchall()]
 
 
 def count_kinds(source: Source, keys: Iterable[str]) -> dict[str, tuple[int, int]]:
