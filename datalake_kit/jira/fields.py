@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow as pa
 
 from datalake_kit.errors import ColumnNotFoundError, DataError, did_you_mean
-from datalake_kit.jira.detect import CORE, SYSTEM
+from datalake_kit.jira.known_fields import CORE, SYSTEM
 from datalake_kit.jira.layout import CONSUMED, find_layout
 from datalake_kit.jira.names import ATTRIBUTE, Claims, FieldInfo, column_base, read_fields
 from datalake_kit.jira.plan import Field, Source, connect, count_keys, make_plan
@@ -156,7 +156,7 @@ def unpack(
     """Plan and run: the columns of the fields that are asked for."""
     wanted = None if fields is None else _resolve(fields, present, known)
     plan = make_plan(source, present, known, wanted, keep=keep_objects)
-    unpacked = run_plan(source, dict(_ordered(plan)))
+    unpacked = run_plan(source, dict(in_usual_order(plan)))
     return unpacked if wanted is not None else _without_empty(unpacked)
 
 
@@ -190,7 +190,7 @@ def _resolve(fields: Wanted, present: dict[str, int], known: dict[str, FieldInfo
     return list(dict.fromkeys(spellings[name.casefold()] for name in asked))
 
 
-def _ordered(plan: dict[str, Field]) -> Iterator[tuple[str, Field]]:
+def in_usual_order(plan: dict[str, Field]) -> Iterator[tuple[str, Field]]:
     """Jira's own fields in their usual order, then others of its own by name, then custom fields by number."""
     places = {key: n for n, key in enumerate(SYSTEM)}
 
@@ -217,7 +217,7 @@ def to_frame(unpacked: Unpacked, known: dict[str, FieldInfo], others: Iterable[s
     beside = unpacked.others
     first = _first(beside.column_names)
     order = {**{n: beside[n] for n in first}, **named, **{n: beside[n] for n in beside.column_names if n not in first}}
-    frame = _to_pandas(pa.table(order))
+    frame = to_pandas(pa.table(order))
     frame.attrs[ATTRIBUTE] = records
     return frame
 
@@ -266,7 +266,7 @@ def _away_from(bases: dict[str, str], fields: dict[str, Field], others: Iterable
     return bases
 
 
-def _to_pandas(table: pa.Table) -> pd.DataFrame:
+def to_pandas(table: pa.Table) -> pd.DataFrame:
     """Without copies where possible; yes or no as pandas' boolean, which can be missing."""
     booleans = {pa.bool_(): pd.BooleanDtype()}
     frame: pd.DataFrame = table.to_pandas(

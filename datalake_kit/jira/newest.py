@@ -8,7 +8,7 @@ the latest instant of `fields.updated` (none comes last), then of the latest fil
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -105,7 +105,7 @@ def choose(connection: duckdb.DuckDBPyConnection, files: list[LandedFile]) -> Ne
         present = _choose(connection, groups, query, check_all=True)
     rows, used, undated = connection.sql(_COUNTS).fetchall()[0]
     rejects = connection.sql(_REJECTS).to_arrow_table()
-    return Newest(Source(connection, query, used, others, "_x0"), groups, rejects, present, rows, undated)
+    return Newest(Source(connection, query, used, others, "trim(_x0)"), groups, rejects, present, rows, undated)
 
 
 def _choose(
@@ -139,17 +139,31 @@ _REJECTS = """
 
 def _prepare(connection: duckdb.DuckDBPyConnection, files: list[LandedFile]) -> list[Group]:
     """Number the files in the order in which they landed; group those whose `fields` have one type."""
-    ordered = sorted(files, key=lambda f: (f.time, str(f.path)))
+    ordered = in_order(files)
     ranks = pa.array(range(len(ordered)), pa.int32())
     times = pa.array([f.time for f in ordered], pa.timestamp("us", "UTC"))
     listing = pa.table({"path": [str(f.path) for f in ordered], "rank": ranks, "landed": times})
     connection.register("_listing", listing)
     connection.execute("CREATE OR REPLACE TEMP TABLE _files AS SELECT * FROM _listing")
     connection.unregister("_listing")
+    return _groups(ordered)
+
+
+def in_order(files: Iterable[LandedFile]) -> list[LandedFile]:
+    """The files in the order in which they landed."""
+    return sorted(files, key=lambda f: (f.time, str(f.path)))
+
+
+def _groups(ordered: Iterable[LandedFile]) -> list[Group]:
     groups: dict[str, Group] = {}
     for file in ordered:
         groups.setdefault(file.layout.signature, []).append(file)
     return list(groups.values())
+
+
+def names_beside(files: Iterable[LandedFile]) -> tuple[str, ...]:
+    """Names of the columns beside the fields in all of these files, as `choose` on them would give them."""
+    return _other_names(_groups(in_order(files)))
 
 
 def _union(groups: list[Group], select: Callable[[Group], str]) -> str:
@@ -261,6 +275,11 @@ def raw_rows(newest: Newest) -> pa.Table:
 
 def field_records(newest: Newest) -> list[dict[str, str | None]]:
     """What the files say of the fields in their columns `names` and `schema`: each once, the latest last."""
+    return [{"names": names, "schema": schema} for names, schema, _ in records_by_rank(newest)]
+
+
+def records_by_rank(newest: Newest) -> list[tuple[str | None, str | None, int]]:
+    """What the files say of the fields, with the last file that says so, by its number in the order of landing."""
     found: list[tuple[str | None, str | None, int]] = []
     for group in newest.groups:
         known = _others(group)
@@ -272,5 +291,4 @@ def field_records(newest: Newest) -> list[dict[str, str | None]]:
             SELECT names, schema, max(rank) AS rank FROM ({rows}) JOIN _files ON path = _path
             WHERE names IS NOT NULL OR schema IS NOT NULL GROUP BY names, schema
         """).fetchall()
-    found.sort(key=lambda row: (row[2], row[0] or "", row[1] or ""))
-    return [{"names": names, "schema": schema} for names, schema, _ in found]
+    return sorted(found, key=lambda row: (row[2], row[0] or "", row[1] or ""))

@@ -9,7 +9,7 @@ from typing import Any
 
 import duckdb
 
-from datalake_kit.jira.detect import Profile, choose_rule, has_fixed_rule, profile, profile_values
+from datalake_kit.jira.detect import Profile, choose_rule, has_fixed_rule, noteworthy_keys, profile, profile_values
 from datalake_kit.jira.names import FieldInfo
 from datalake_kit.jira.rules import Output, Rule
 
@@ -21,8 +21,8 @@ class Source:
     """Rows to unpack.
 
     `query` gives `_position` (0, 1, 2 ...), `_fields` (JSON text of an object, or null), and `_x0`, `_x1` ...: the
-    columns beside the fields, whose names are `others`. `sampled_by` is the column by whose hash rows are chosen to be
-    looked at: an id that stays, so that the choice changes little when rows are added.
+    columns beside the fields, whose names are `others`. `sampled_by` is the SQL by whose hash rows are chosen to be
+    looked at: of an id that stays, so that the choice changes little when rows are added.
     """
 
     connection: duckdb.DuckDBPyConnection
@@ -146,7 +146,8 @@ def plan_from(
         info, at = known.get(key, FieldInfo(key)), seen.get(key, Profile())
         if not all_asked and info.number is not None and not at.holds:
             continue
-        plan[key] = Field(info, choose_rule(info, at), at, keep_object=keep)
+        rule = choose_rule(info, at)
+        plan[key] = Field(info, rule, at, keep_object=keep or bool(noteworthy_keys(rule, at)))
     return plan
 
 
