@@ -26,7 +26,7 @@ Seconds = npt.NDArray[np.float64]
 
 _CLOCK = re.compile(r"(\d{1,2}):(\d\d)(?::(\d\d))?")
 _DAY = 86_400_000_000  # in microseconds
-_NOTHING = np.iinfo(np.int64).min  # NaT
+NO_INSTANT = np.iinfo(np.int64).min  # as NaT is stored
 _MARGIN = 2 * _DAY  # around the instants asked for: no zone is further from UTC
 _BLOCK = 1461  # days of four years: calls for similar instants share a table
 
@@ -108,22 +108,24 @@ class WorkingCalendar:
         begin, finish = to_micros(starts), to_micros(ends)
         if len(begin) != len(finish):
             raise DataError(f"There are {len(begin)} starts and {len(finish)} ends; each start needs its end.")
-        both = self.seconds_until(np.concatenate([begin, finish]))
-        return both[len(begin) :] - both[: len(begin)]
+        both = self.micros_worked(np.concatenate([begin, finish]))
+        seconds = (both[len(begin) :] - both[: len(begin)]) / 1e6
+        return np.where((begin == NO_INSTANT) | (finish == NO_INSTANT), np.nan, seconds)
 
-    def seconds_until(self, micros: Micros) -> Seconds:
-        """Working seconds from a fixed moment to each instant: the difference of two of one call is between them.
+    def micros_worked(self, instants: Micros) -> Micros:
+        """Working time from a fixed moment to each instant, in microseconds, as instants are (since 1970, UTC).
 
-        Instants are microseconds since 1970 in UTC; the smallest integer is none, and gives NaN.
+        The moment is the same within one call: the difference of two of its figures is the working time between. Where
+        there is no instant, the figure says nothing.
         """
-        known = micros[micros != _NOTHING]
+        known = instants[instants != NO_INSTANT]
         if not len(known):
-            return np.full(len(micros), np.nan)
+            return np.zeros(len(instants), dtype=np.int64)
         first, last = (int(instant) // _DAY // _BLOCK for instant in (known.min() - _MARGIN, known.max() + _MARGIN))
         table = _make_table(self, first * _BLOCK, (last + 1) * _BLOCK)
-        place = np.searchsorted(table.starts, micros, side="right") - 1
-        worked = table.before[place] + np.minimum(micros, table.ends[place]) - table.starts[place]
-        return np.where(micros == _NOTHING, np.nan, worked / 1e6)
+        place = np.searchsorted(table.starts, instants, side="right") - 1
+        worked: Micros = table.before[place] + np.minimum(instants, table.ends[place]) - table.starts[place]
+        return worked
 
 
 def to_micros(instants: Any) -> Micros:
@@ -162,7 +164,7 @@ class _Table:
 def _make_table(calendar: WorkingCalendar, first: int, last: int) -> _Table:
     """The working time of the days from `first` to before `last` (days since 1970)."""
     local_starts, local_ends = _local_stretches(calendar, first, last)
-    starts, ends = [np.array([_NOTHING + 1])], [np.array([_NOTHING + 1])]  # so that each instant has one before it
+    starts, ends = [np.array([NO_INSTANT + 1])], [np.array([NO_INSTANT + 1])]  # so that each instant has one before it
     for begin, end, offset in _spells(calendar.zone, first, last):
         inside = slice(*np.searchsorted(local_ends, [begin + offset, end + offset]))
         inside = slice(inside.start, inside.stop + 1)  # the one that goes on beyond the end

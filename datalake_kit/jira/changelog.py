@@ -106,7 +106,8 @@ def history_report(df: pd.DataFrame) -> pd.DataFrame:
     """
     with connect() as connection:
         read_history(connection, df, [])
-        return report_frame(connection)
+        found: pd.DataFrame = connection.sql(_REPORT).to_arrow_table().to_pandas()
+    return found
 
 
 def read_history(
@@ -119,12 +120,6 @@ def read_history(
     compared = compared_fields(df, fields)
     register_values(connection, df, compared)
     connection.execute(f"CREATE OR REPLACE TEMP VIEW _changes AS {_CHANGES.format(differences=differences(compared))}")
-
-
-def report_frame(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
-    """The account of `history_report`, of the tables that `read_history` made."""
-    found: pd.DataFrame = connection.sql(_REPORT).to_arrow_table().to_pandas()
-    return found
 
 
 def _check_history(df: pd.DataFrame) -> None:
@@ -156,25 +151,17 @@ _CHANGES = """
 # Entries of one instant: by their numbers, which Jira counts up.
 _SORTED = f"""
     SELECT {", ".join(COLUMNS)}
-    FROM _changes JOIN (SELECT id, arg_max(key, version) AS key FROM _versions GROUP BY id) USING (id)
+    FROM _changes JOIN (SELECT id, arg_max_null(key, version) AS key FROM _versions GROUP BY id) USING (id)
     ORDER BY id, changed_at, entry NULLS FIRST, place, item
 """
 _REPORT = """
     SELECT id, key, CASE WHEN readable > 0 THEN 'changelog' WHEN versions > 1 THEN 'versions' END AS source,
-           versions, undated_versions, coalesce(entries, 0) AS entries,
-           greatest(coalesce(total, 0) - coalesce(entries, 0), 0) AS missing_entries,
+           versions, undated_versions, coalesce(entries, 0) AS entries, coalesce(missing_entries, 0) AS missing_entries,
            coalesce(undated_entries, 0) AS undated_entries, coalesce(unreadable, 0) AS unreadable
     FROM (
-        SELECT id, arg_max(key, version) AS key, count(*) AS versions, min(row) AS row,
+        SELECT id, arg_max_null(key, version) AS key, count(*) AS versions, min(row) AS row,
                count(*) FILTER (dated AND updated IS NULL) AS undated_versions
         FROM _versions GROUP BY id
-    ) LEFT JOIN (
-        SELECT id, count(*) FILTER (readable) AS readable, count(*) FILTER (NOT readable) AS unreadable,
-               max(total) AS total
-        FROM _changelogs GROUP BY id
-    ) USING (id) LEFT JOIN (
-        SELECT id, count(*) AS entries, count(*) FILTER (moment IS NULL) AS undated_entries
-        FROM (SELECT DISTINCT id, row, place, moment FROM _items WHERE place IS NOT NULL AND has_entry) GROUP BY id
-    ) USING (id)
+    ) LEFT JOIN _accounts USING (id)
     ORDER BY row
 """

@@ -30,7 +30,8 @@ _MOMENT = f"""
 # One row an item; an entry without items, and a changelog without entries, has one row without item.
 _ITEMS = """
     CREATE OR REPLACE TEMP TABLE _items AS
-    SELECT row, id, readable, total, length, repeats, h IS NOT NULL AS has_entry, place, h.id AS entry, {moment} AS moment,
+    SELECT row, id, readable, total, length, repeats, h IS NOT NULL AS has_entry, place, h.id AS entry,
+           {moment} AS moment,
            {author} AS author, {account} AS author_account_id, item, i.field AS field, i.fieldId AS field_id,
            i."from" AS from_value, i.fromString AS from_text, i."to" AS to_value, i.toString AS to_text
     FROM (
@@ -60,8 +61,8 @@ def read_entries(
 ) -> None:
     """Make the table `_items`: the items of all changelogs of `_frame`, each once an issue.
 
-    `fields`: only items of these fields, by name or id. The table `_changelogs` has one row a changelog: row, id,
-    readable, total, length.
+    `fields`: only items of these fields, by name or id. The tables `_changelogs` (row, id, version, readable, total,
+    length) and `_accounts` (by id: how many entries there are, and what of them is missing) say what was read.
     """
     entry: dict[str, Any] = {"id": "VARCHAR", "created": "VARCHAR", "items": [_ITEM]}
     entry |= {"author": _AUTHOR} if authors else {}
@@ -77,11 +78,23 @@ def read_entries(
     (repeated,) = connection.sql(_REPEATED).fetchall()[0]
     if repeated:
         connection.execute(_EACH_ONCE)
+    connection.execute(_ACCOUNTS.format(entries=_COUNTED if repeated else _LENGTHS))
+
+
+def read_no_entries(connection: duckdb.DuckDBPyConnection) -> None:
+    """Make the same tables without looking at a changelog."""
+    connection.execute("CREATE OR REPLACE TEMP TABLE _changelogs (id VARCHAR, version BIGINT, readable BOOLEAN)")
+    connection.execute(
+        "CREATE OR REPLACE TEMP TABLE _accounts (id VARCHAR, readable BIGINT, unreadable BIGINT, entries BIGINT, "
+        "missing_entries BIGINT, undated_entries BIGINT)"
+    )
 
 
 def _wanted(fields: Sequence[str] | None) -> str:
     if fields is None:
         return "h.items"
+    if not fields:
+        return "[]"
     names = ", ".join(literal(name.casefold()) for name in fields)
     return f"list_filter(h.items, lambda e: lower(e.field) IN ({names}) OR lower(e.fieldId) IN ({names}))"
 
@@ -89,11 +102,10 @@ def _wanted(fields: Sequence[str] | None) -> str:
 _CHANGELOGS = """
     CREATE OR REPLACE TEMP TABLE _changelogs AS
     SELECT row, v.id, version, readable, total, length, repeats
-    FROM (SELECT DISTINCT row, readable, total, length, repeats FROM _items) JOIN _versions v USING (row)
+    FROM _items i JOIN _versions v USING (row) WHERE place = 1 AND item = 1
 """
 _REPEATED = """
-    SELECT (SELECT count(*) > count(DISTINCT id) FROM _changelogs) OR (SELECT coalesce(bool_or(repeats), false)
-    FROM _changelogs)
+    SELECT count(*) > count(DISTINCT id) OR coalesce(bool_or(repeats), false) FROM _changelogs
 """
 # The copy in the newest version counts. Entries without id are told apart by all that they say.
 _EACH_ONCE = """
@@ -105,4 +117,19 @@ _EACH_ONCE = """
             PARTITION BY id, moment, author_account_id, field, from_value, from_text, to_value, to_text
             ORDER BY version DESC, place, item
         ) = 1 END
+"""
+_LENGTHS = "SELECT id, length AS entries FROM _changelogs"
+_COUNTED = "SELECT id, count(DISTINCT (row, place)) AS entries FROM _items WHERE has_entry GROUP BY id"
+_ACCOUNTS = """
+    CREATE OR REPLACE TEMP TABLE _accounts AS
+    SELECT id, readable, unreadable, coalesce(entries, 0) AS entries, coalesce(undated_entries, 0) AS undated_entries,
+           greatest(coalesce(total, 0) - coalesce(entries, 0), 0) AS missing_entries
+    FROM (
+        SELECT id, count(*) FILTER (readable) AS readable, count(*) FILTER (NOT readable) AS unreadable,
+               max(total) AS total
+        FROM _changelogs GROUP BY id
+    ) LEFT JOIN ({entries}) USING (id) LEFT JOIN (
+        SELECT id, count(DISTINCT (row, place)) AS undated_entries FROM _items WHERE has_entry AND moment IS NULL
+        GROUP BY id
+    ) USING (id)
 """

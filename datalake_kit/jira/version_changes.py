@@ -65,8 +65,7 @@ def compared_fields(df: pd.DataFrame, wanted: Sequence[str] | None = None) -> li
         if record["field"].startswith("customfield_") and record["column"] in df.columns:
             found += _custom(df, record, known)
     folded = None if wanted is None else {name.casefold() for name in wanted}
-    names = lambda c: {c.field.casefold(), c.text.casefold(), (c.field_id or "").casefold()}
-    return [c for c in found if folded is None or names(c) & folded]
+    return [c for c in found if folded is None or folded & {n.casefold() for n in (c.field, c.text, c.field_id or "")}]
 
 
 def _canonical(df: pd.DataFrame, column: str, field: str, value: str | None) -> Compared:

@@ -1,0 +1,178 @@
+"""What is known of the statuses of issues, as arrays: creation, first and present status, changes. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import duckdb
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from datalake_kit.errors import ColumnNotFoundError, DataError
+from datalake_kit.jira.calendar import NO_INSTANT, to_micros
+from datalake_kit.jira.changelog import COLUMNS, read_history
+from datalake_kit.jira.changelog_entries import read_entries, read_no_entries
+from datalake_kit.jira.issue_versions import as_texts, register_versions
+from datalake_kit.jira.plan import connect
+from datalake_kit.jira.statuses import Codes, Mentions, Statuses, code_statuses
+
+Flags = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class StatusChanges:
+    """Changes of status, sorted by issue and instant: place of the issue, bounds in microseconds, codes of statuses."""
+
+    issue: Codes
+    at: Codes
+    not_before: Codes
+    not_after: Codes
+    before: Codes
+    after: Codes
+
+
+@dataclass(frozen=True)
+class IssueHistory:
+    """Issues by id, as arrays of one length, and their changes. Instants are microseconds, `NO_INSTANT` for none."""
+
+    issues: pa.Table  # id, key, row (of the newest version) and counts of what is missing
+    created: Codes
+    first_seen: Codes  # the instant of the first version
+    category_changed: Codes  # when the first version says that the category of its status was entered
+    updated: Codes  # the instant of the newest version
+    told: Flags  # the history goes back to the creation
+    first: Codes  # status of the first version
+    present: Codes  # status of the newest version
+    statuses: Statuses
+    categories: dict[int, str]  # of statuses that some version is in
+    changes: StatusChanges
+    latest: int  # the latest instant that anything tells of
+
+
+def read_issue_history(df: pd.DataFrame, changes: pd.DataFrame | None) -> IssueHistory:
+    """Read issues or their versions, and their changes of status, which are found when they are not given."""
+    _check(df)
+    with connect() as connection:
+        if changes is None:
+            read_history(connection, df, ["status"], authors=False)
+            moves = connection.sql(_FOUND).to_arrow_table()
+        else:
+            moves = _given(changes)
+            register_versions(connection, df)
+            _read_what_is_missing(connection, df)
+        connection.register("_sources", moves.select(["id", "source"]).group_by(["id", "source"]).aggregate([]))
+        asked = {"landed": "landed" in df.columns, "expanded": "changelog" in df.columns}
+        issues = connection.sql(_ISSUES.format(**asked)).to_arrow_table()
+        states = connection.sql(_STATES).to_arrow_table()
+    return _assemble(issues, states, moves)
+
+
+def _check(df: pd.DataFrame) -> None:
+    if "status" not in df.columns:
+        unpacked = " The fields are not unpacked yet." if "fields" in df.columns else ""
+        raise ColumnNotFoundError(
+            f"The frame has no column status.{unpacked} Give a frame of dk.jira.load(...).frame()."
+        )
+
+
+def _given(changes: pd.DataFrame) -> pa.Table:
+    """The changes of status of a frame of changes."""
+    missing = [name for name in COLUMNS if name not in changes.columns and name not in ("key", "author", "exact")]
+    if missing:
+        raise ColumnNotFoundError(f"changes has no column {missing[0]!r}. Give what dk.jira.changelog gave.")
+    moves = changes[(changes["field"] == "status").to_numpy(dtype=bool, na_value=False)]
+    if moves["changed_at"].isna().any() or moves["id"].isna().any():
+        raise DataError("changes has rows without id or changed_at: when they were is not known. Leave them out.")
+    texts = {n: as_texts(moves[n]) for n in ("id", "from_value", "from_text", "to_value", "to_text", "source")}
+    instants = {n: pa.array(to_micros(moves[n])) for n in ("changed_at", "not_before", "not_after")}
+    return pa.table(texts | instants)
+
+
+def _read_what_is_missing(connection: duckdb.DuckDBPyConnection, df: pd.DataFrame) -> None:
+    """Whether changelogs are whole, where the issues carry them."""
+    if "changelog" in df.columns and df["changelog"].notna().any():
+        read_entries(connection, [], authors=False)
+    else:
+        read_no_entries(connection)
+
+
+def _assemble(issues: pa.Table, states: pa.Table, moves: pa.Table) -> IssueHistory:
+    instants = {name: _micros(issues[name]) for name in ("created", "updated", "first_seen", "category_changed")}
+    issue, moves = _place(issues, moves)
+    at = _micros(moves["changed_at"])
+    statuses, codes = code_statuses([
+        Mentions(moves["from_value"], moves["from_text"], at),
+        Mentions(moves["to_value"], moves["to_text"], at),
+        Mentions(issues["first_status_id"], issues["first_status"], instants["first_seen"]),
+        Mentions(issues["status_id"], issues["status"], instants["updated"]),
+        Mentions(states["status_id"], states["status"], _micros(states["instant"])),
+    ])  # fmt: skip
+    changes = StatusChanges(issue, at, _micros(moves["not_before"]), _micros(moves["not_after"]), *codes[:2])
+    latest = max([int(at.max(initial=NO_INSTANT)), int(_micros(issues["latest"]).max(initial=NO_INSTANT))])
+    return IssueHistory(
+        issues, told=issues["told"].to_numpy(), first=codes[2], present=codes[3], statuses=statuses,
+        categories=_categories(codes[4], states), changes=changes, latest=latest, **instants,
+    )  # fmt: skip
+
+
+def _micros(column: pa.ChunkedArray) -> Codes:
+    micros: Codes = pc.fill_null(column, NO_INSTANT).to_numpy()
+    return micros
+
+
+def _place(issues: pa.Table, moves: pa.Table) -> tuple[Codes, pa.Table]:
+    """The place of the issue of each change; changes of issues that are not there are left out, the others sorted."""
+    place = pc.index_in(moves["id"], value_set=issues["id"].combine_chunks())
+    moves, place = moves.filter(pc.is_valid(place)), place.drop_null().to_numpy().astype(np.int64)
+    at = _micros(moves["changed_at"])
+    later = np.diff(place) > 0
+    if not (later | ((np.diff(place) == 0) & (np.diff(at) >= 0))).all():
+        order = np.lexsort([at, place])
+        place, moves = place[order], moves.take(order)
+    return place, moves
+
+
+def _categories(codes: Codes, states: pa.Table) -> dict[int, str]:
+    """The category that each status had last."""
+    instants, names = _micros(states["instant"]), states["status_category"].to_pylist()
+    order = np.argsort(instants, kind="stable")
+    return {int(codes[n]): names[n] for n in order if names[n] is not None and codes[n] >= 0}
+
+
+_FOUND = """
+    SELECT id, from_value, from_text, to_value, to_text, source, epoch_us(changed_at) AS changed_at,
+           epoch_us(not_before) AS not_before, epoch_us(not_after) AS not_after
+    FROM _changes WHERE lower(field) = 'status' OR field_id = 'status'
+    ORDER BY id, _changes.changed_at, entry NULLS FIRST, place, item
+"""
+# An issue is told of from its creation when it has a changelog, or when nothing says that it has none.
+_ISSUES = """
+    SELECT n.id, n.key, n.row, epoch_us(n.created) AS created, epoch_us(n.instant) AS updated, n.status, n.status_id,
+           epoch_us(f.instant) AS first_seen, f.status AS first_status, f.status_id AS first_status_id,
+           epoch_us(f.status_category_changed) AS category_changed, undated_versions, epoch_us(latest) AS latest,
+           coalesce(missing_entries, 0) AS missing_entries, coalesce(undated_entries, 0) AS undated_entries,
+           coalesce(unreadable, 0) AS unreadable,
+           coalesce(readable, 0) > 0 OR coalesce(from_changelog, false)
+               OR NOT ({landed} OR {expanded} OR versions > 1 OR coalesce(from_versions, false)) AS told
+    FROM (
+        SELECT id, max(version) AS newest, min(version) FILTER (instant IS NOT NULL) AS oldest, count(*) AS versions,
+               count(*) FILTER (dated AND updated IS NULL) AS undated_versions,
+               greatest(max(created), max(updated), max(landed)) AS latest
+        FROM _versions GROUP BY id
+    ) g
+    JOIN _versions n ON n.id = g.id AND n.version = newest
+    LEFT JOIN _versions f ON f.id = g.id AND f.version = oldest
+    LEFT JOIN _accounts a ON a.id = g.id
+    LEFT JOIN (
+        SELECT id, bool_or(source = 'changelog') AS from_changelog, bool_or(source = 'versions') AS from_versions
+        FROM _sources GROUP BY id
+    ) s ON s.id = g.id
+    ORDER BY n.id
+"""
+_STATES = """
+    SELECT status_id, status, status_category, epoch_us(max(instant)) AS instant FROM _versions
+    GROUP BY status_id, status, status_category
+"""
