@@ -4,98 +4,40 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from datalake_kit.jira import rules
+from datalake_kit.jira import desk_rules, known_fields, rules
 from datalake_kit.jira.names import FieldInfo
 from datalake_kit.jira.rules import Rule
 from datalake_kit.jira.sprints import is_sprint_text, text_pairs
 
-# Jira's own fields, in the order of their columns: id (any letters) -> (base name, rule; None: by shape)
-SYSTEM: dict[str, tuple[str, Rule | None]] = {
-    "project": ("project", rules.PROJECT),
-    "issuetype": ("issue_type", rules.ISSUE_TYPE),
-    "summary": ("summary", rules.TEXT),
-    "status": ("status", rules.STATUS),
-    "statuscategory": ("current_status_category", rules.NAMED),
-    "priority": ("priority", rules.NAMED),
-    "resolution": ("resolution", rules.NAMED),
-    "assignee": ("assignee", rules.USER),
-    "reporter": ("reporter", rules.USER),
-    "creator": ("creator", rules.USER),
-    "created": ("created", rules.DATETIME),
-    "updated": ("updated", rules.DATETIME),
-    "statuscategorychangedate": ("status_category_changed", rules.DATETIME),
-    "resolutiondate": ("resolution_date", rules.DATETIME),
-    "duedate": ("due_date", rules.DATE),
-    "lastviewed": ("last_viewed", rules.DATETIME),
-    "parent": ("parent", rules.PARENT),
-    "epic": ("agile_epic", rules.EPIC),
-    "sprint": ("agile_sprint", rules.SPRINT),
-    "closedsprints": ("closed_sprints", rules.COUNTED),
-    "flagged": ("flagged", rules.BOOLEAN),
-    "labels": ("labels", rules.TEXTS),
-    "components": ("components", rules.NAMES),
-    "fixversions": ("fix_versions", rules.NAMES),
-    "versions": ("affects_versions", rules.NAMES),
-    "security": ("security_level", rules.NAMED),
-    "environment": ("environment", rules.TEXT),
-    "description": ("description", rules.TEXT),
-    "timeoriginalestimate": ("original_estimate_seconds", rules.NUMBER),
-    "timeestimate": ("remaining_estimate_seconds", rules.NUMBER),
-    "timespent": ("time_spent_seconds", rules.NUMBER),
-    "aggregatetimeoriginalestimate": ("aggregate_original_estimate_seconds", rules.NUMBER),
-    "aggregatetimeestimate": ("aggregate_remaining_estimate_seconds", rules.NUMBER),
-    "aggregatetimespent": ("aggregate_time_spent_seconds", rules.NUMBER),
-    "timetracking": ("time_tracking", rules.TIME_TRACKING),
-    "progress": ("progress", rules.PROGRESS),
-    "aggregateprogress": ("aggregate_progress", rules.PROGRESS),
-    "workratio": ("work_ratio", rules.NUMBER),
-    "votes": ("votes", rules.VOTES),
-    "watches": ("watches", rules.WATCHES),
-    "subtasks": ("subtasks", rules.COUNTED),
-    "issuelinks": ("issue_links", rules.COUNTED),
-    "attachment": ("attachments", rules.COUNTED),
-    "comment": ("comments", rules.PAGE),
-    "worklog": ("worklogs", rules.PAGE),
-    "issuerestriction": ("issue_restriction", rules.JSON),
-}
-
-# Columns that a frame has whether they hold anything or not, where the documents have the field.
-CORE = frozenset(list(SYSTEM)[:16]) | {"parent", "labels", "components", "fixversions", "versions", "description"}
-
-_BY_CUSTOM_TYPE = {
-    "gh-sprint": rules.SPRINT, "gh-epic-link": rules.TEXT, "gh-epic-label": rules.TEXT, "gh-lexo-rank": rules.TEXT,
-    "float": rules.NUMBER, "datepicker": rules.DATE, "datetime": rules.DATETIME, "url": rules.TEXT,
-    "textfield": rules.TEXT, "textarea": rules.TEXT, "readonlyfield": rules.TEXT,
-    "select": rules.OPTION, "radiobuttons": rules.OPTION, "cascadingselect": rules.CASCADING,
-    "multiselect": rules.NAMES, "multicheckboxes": rules.NAMES, "labels": rules.TEXTS,
-    "userpicker": rules.USER, "multiuserpicker": rules.USERS, "grouppicker": rules.NAMED,
-    "multigrouppicker": rules.NAMES, "version": rules.NAMED, "multiversion": rules.NAMES, "project": rules.PROJECT,
-}  # fmt: skip
-_BY_TYPE = {
-    "user": rules.USER, "option": rules.OPTION, "option-with-child": rules.CASCADING, "number": rules.NUMBER,
-    "date": rules.DATE, "datetime": rules.DATETIME, "project": rules.PROJECT, "priority": rules.NAMED,
-    "version": rules.NAMED, "group": rules.NAMED, "resolution": rules.NAMED, "string": rules.TEXT,
-}  # fmt: skip
-_BY_ITEMS = {
-    "option": rules.NAMES, "version": rules.NAMES, "component": rules.NAMES, "group": rules.NAMES,
-    "user": rules.USERS,
-}  # fmt: skip
-
-# Keys that such objects have in Jira; an object with others says more than a name, and is kept as JSON.
-_OPTION_KEYS = frozenset({"self", "id", "value", "name", "disabled", "child", "optionId"})
-_NAMED_KEYS = _OPTION_KEYS | {
-    "key", "description", "iconUrl", "avatarUrls", "avatarId", "archived", "released", "releaseDate", "userReleaseDate",
-    "startDate", "userStartDate", "projectId", "overdue", "groupId", "colorName", "statusCategory", "subtask",
-    "hierarchyLevel", "expand",
-}  # fmt: skip
-
 _NUMBER = re.compile(r"-?\d+(\.\d+)?([eE][+-]?\d+)?")
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")
 _DATETIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)")
+
+
+def _is_sprints(value: Any) -> bool:
+    items = value if isinstance(value, list) else [value]
+    return all(is_sprint_text(item) or _is_sprint_object(item) for item in items)
+
+
+def _is_sprint_object(item: Any) -> bool:
+    folded = {key.casefold() for key in item} if isinstance(item, dict) else set()
+    return {"name", "state"} <= folded and bool({"boardid", "originboardid"} & folded)
+
+
+# Rules whose values have a shape of their own, which tells them from others.
+_BY_LOOK: tuple[tuple[Rule, Callable[[Any], bool]], ...] = (
+    (rules.SPRINT, _is_sprints),
+    (desk_rules.SLA, desk_rules.is_sla),
+    (desk_rules.REQUEST_TYPE, desk_rules.is_request_type),
+    (desk_rules.APPROVALS, desk_rules.is_approvals),
+    (desk_rules.CHECKLIST, desk_rules.is_checklist),
+    (desk_rules.DEVELOPMENT, desk_rules.is_development),
+    (desk_rules.PARENT_LINK, desk_rules.is_parent_link),
+)
 
 
 @dataclass
@@ -140,10 +82,39 @@ def _keys(value: Any, depth: int = 4) -> Iterator[str]:
             item = text_pairs(item)
         if isinstance(item, dict):
             for key, inner in item.items():
+                escaped = key.replace(".", "\\.")
                 if isinstance(inner, dict) and depth > 1:
-                    yield from (f"{key}.{k}" for k in _keys(inner, depth - 1))
-                elif inner is not None:
-                    yield key
+                    yield from (f"{escaped}.{k}" for k in _keys(inner, depth - 1))
+                elif inner is not None and inner != []:
+                    yield escaped
+
+
+def unused_keys(rule: Rule, seen: Profile) -> list[str]:
+    """Keys of a field's objects that no column of its rule holds."""
+    if rule.whole is None or not seen.keys:
+        return []
+    spelt: dict[str, list[str]] = {}
+    for key in sorted(seen.keys):
+        spelt.setdefault(key.casefold(), []).append(key)
+    for group in rule.used:
+        found = next((key for key in group if key.casefold() in spelt), None)
+        if found is not None:
+            spellings = spelt[found.casefold()]
+            spellings.remove(found if found in spellings else spellings[0])
+    return sorted(key for spellings in spelt.values() for key in spellings)
+
+
+def noteworthy_keys(rule: Rule, seen: Profile) -> list[str]:
+    """Unused keys that say something of the issue: where there are such, its objects are kept as JSON."""
+    aside = {key.casefold() for key in rule.aside}
+    decorative = {key.casefold() for key in rules.DECORATIVE}
+
+    def tells(key: str) -> bool:
+        steps = key.casefold().split(".")
+        above = {".".join(steps[:n]) for n in range(1, len(steps) + 1)}
+        return not (aside & above or decorative & set(steps))
+
+    return [key for key in unused_keys(rule, seen) if tells(key)]
 
 
 def profile(documents: Iterable[str]) -> dict[str, Profile]:
@@ -172,7 +143,7 @@ def profile_values(texts: Iterable[str]) -> Profile:
 
 def has_fixed_rule(key: str) -> bool:
     """Whether a field is one of Jira's own whose rule does not depend on what it holds."""
-    known = SYSTEM.get(key.casefold())
+    known = known_fields.SYSTEM.get(key.casefold())
     return known is not None and known[1] is not None
 
 
@@ -182,28 +153,61 @@ def choose_rule(info: FieldInfo, seen: Profile) -> Rule:
     A schema decides when the values have a shape that its rule can read; without values, or with a schema that says
     nothing, the shape decides.
     """
-    by_system = SYSTEM.get(info.id.casefold())
+    return _in_letters_of(seen, explain_rule(info, seen)[0])
+
+
+def explain_rule(info: FieldInfo, seen: Profile) -> tuple[Rule, str]:
+    """The rule of a field, and what decided: that it is Jira's own, its schema, or its values."""
+    by_system = known_fields.SYSTEM.get(info.id.casefold())
     if by_system and by_system[1]:
-        return by_system[1]
+        return by_system[1], "Jira's own"
     by_schema = _schema_rule(info)
     if by_schema and (not seen.holds or _fits(by_schema, seen)):
-        return by_schema
-    return shape_rule(seen)
+        return by_schema, "schema"
+    return shape_rule(seen), "values, not as the schema says" if by_schema else "values"
+
+
+def _in_letters_of(seen: Profile, rule: Rule) -> Rule:
+    """A rule for keys in the letters that were seen: Athena folds them. In more than one way Python reads them."""
+    spelt = set(_shape_keys(rule.shape))
+    steps = {step for key in seen.keys for step in key.split(".")}
+    otherwise = {step for step in steps - spelt if step.casefold() in {key.casefold() for key in spelt}}
+    if not otherwise:
+        return rule
+    folded = all(step == step.casefold() for step in otherwise)
+    if folded and all(key == key.casefold() for key in steps & spelt):
+        return replace(rule, shape=_folded(rule.shape))
+    return replace(rule, sql=())
+
+
+def _shape_keys(shape: Any) -> Iterator[str]:
+    for element in shape if isinstance(shape, list) else [shape]:
+        if isinstance(element, dict):
+            for key, inner in element.items():
+                yield key
+                yield from _shape_keys(inner)
+
+
+def _folded(shape: Any) -> Any:
+    if isinstance(shape, list):
+        return [_folded(element) for element in shape]
+    return {key.casefold(): _folded(inner) for key, inner in shape.items()} if isinstance(shape, dict) else shape
 
 
 def _schema_rule(info: FieldInfo) -> Rule | None:
     custom = (info.custom or "").rsplit(":", 1)[-1]
-    if custom in _BY_CUSTOM_TYPE:
-        return _BY_CUSTOM_TYPE[custom]
+    if custom in known_fields.BY_CUSTOM_TYPE:
+        return known_fields.BY_CUSTOM_TYPE[custom]
     if info.type == "array":
-        return _BY_ITEMS.get(info.items or "")
-    return _BY_TYPE.get(info.type or "")
+        return known_fields.BY_ITEMS.get(info.items or "")
+    return known_fields.BY_TYPE.get(info.type or "")
 
 
 def _fits(rule: Rule, seen: Profile) -> bool:
     """Whether the values seen are of a kind that the rule is made for; a text is taken by most."""
-    if rule is rules.SPRINT:
-        return all(_is_sprints(v) for v in seen.examples)
+    for special, fits in _BY_LOOK:
+        if rule is special:
+            return all(fits(value) for value in seen.examples)
     if rule is rules.TEXT:
         return seen.kinds <= {"string"}
     if rule.scalar:
@@ -214,14 +218,29 @@ def _fits(rule: Rule, seen: Profile) -> bool:
 
 def shape_rule(seen: Profile) -> Rule:
     """The rule that the values' own shape asks for."""
+    for rule, fits in _BY_LOOK:
+        if seen.examples and all(fits(value) for value in seen.examples) and not _only_errors(seen):
+            return rule
     kinds = seen.kinds - {"string"}
     if not kinds or kinds <= {"number", "boolean"}:
-        return _scalar_shape(seen) if not _are_sprints(seen) else rules.SPRINT
+        return _development_or_scalar(seen)
     if kinds == {"object"}:
         return _object_shape([v for v in seen.examples if isinstance(v, dict)])
     if kinds == {"array"}:
         return _array_shape(seen)
     return rules.JSON
+
+
+def _only_errors(seen: Profile) -> bool:
+    """Whether only messages of errors were seen: of what, nobody can tell."""
+    return {key.casefold() for key in seen.keys} == {"errormessage"}
+
+
+def _development_or_scalar(seen: Profile) -> Rule:
+    texts = [v for v in seen.examples if v != "{}"]  # what the development panel tells of nothing
+    if texts and all(desk_rules.is_development(v) for v in texts):
+        return desk_rules.DEVELOPMENT
+    return _scalar_shape(seen)
 
 
 def _scalar_shape(seen: Profile, wanted: Rule | None = None) -> Rule:
@@ -245,45 +264,46 @@ def looks_numeric(seen: Profile) -> bool:
     return bool(seen.examples) and all(isinstance(v, str) and _NUMBER.fullmatch(v) for v in seen.examples)
 
 
-def _is_sprints(value: Any) -> bool:
-    items = value if isinstance(value, list) else [value]
-    return all(is_sprint_text(item) or _is_sprint_object(item) for item in items)
-
-
-def _is_sprint_object(item: Any) -> bool:
-    folded = {key.casefold() for key in item} if isinstance(item, dict) else set()
-    return {"name", "state"} <= folded and bool({"boardid", "originboardid"} & folded)
-
-
-def _are_sprints(seen: Profile) -> bool:
-    return bool(seen.examples) and all(_is_sprints(v) for v in seen.examples)
-
-
 def _is_user(value: dict[str, Any]) -> bool:
     folded = {key.casefold() for key in value}
-    return "accountid" in folded or "displayname" in folded or {"emailaddress", "name"} <= folded
+    named = "displayname" in folded and "languagecode" not in folded
+    return "accountid" in folded or named or {"emailaddress", "name"} <= folded
+
+
+def _is_team(value: dict[str, Any]) -> bool:
+    folded = {key.casefold() for key in value}
+    return bool({"name", "title"} & folded) and bool({"isvisible", "isshared", "isverified"} & folded)
+
+
+def _is_asset(value: dict[str, Any]) -> bool:
+    folded = {key.casefold() for key in value}
+    return "objectid" in folded and bool({"workspaceid", "objectkey"} & folded)
 
 
 def _all(values: list[dict[str, Any]], key: str, known: frozenset[str]) -> bool:
-    """Whether every object has a key, and none has keys that such objects do not have."""
-    return bool(values) and all(key in v and set(v) <= known for v in values)
+    """Whether every object has a key, and none has keys that such objects do not have; in whatever letters."""
+    allowed = {name.casefold() for name in known}
+    keys = [{name.casefold() for name in value} for value in values]
+    return bool(values) and all(key.casefold() in found and found <= allowed for found in keys)
 
 
 def _object_shape(values: list[dict[str, Any]]) -> Rule:
     if values and all(_is_user(v) for v in values):
         return rules.USER
-    if _all(values, "value", _OPTION_KEYS):
-        return rules.CASCADING if any("child" in v for v in values) else rules.OPTION
-    if values and all(_is_sprint_object(v) for v in values):
-        return rules.SPRINT
-    if _all(values, "key", _NAMED_KEYS | {"projectTypeKey", "simplified", "projectCategory"}):
+    if _all(values, "value", known_fields.OPTION_KEYS):
+        return rules.CASCADING if any(rules.pick(v, "child") for v in values) else rules.OPTION
+    if _all(values, "rating", frozenset({"rating", "comment"})):
+        return desk_rules.RATING
+    if _all(values, "languageCode", frozenset({"languageCode", "displayName"})):
+        return desk_rules.LANGUAGE
+    if values and all(_is_team(v) for v in values):
+        return desk_rules.TEAM
+    if _all(values, "key", known_fields.NAMED_KEYS | {"projectTypeKey", "simplified", "projectCategory"}):
         return rules.PROJECT
-    return rules.NAMED if _all(values, "name", _NAMED_KEYS) else rules.JSON
+    return rules.NAMED if _all(values, "name", known_fields.NAMED_KEYS) else rules.JSON
 
 
 def _array_shape(seen: Profile) -> Rule:
-    if _are_sprints(seen):
-        return rules.SPRINT
     items = [i for v in seen.examples for i in (v if isinstance(v, list) else [v])]
     if all(isinstance(i, str) for i in items):
         return rules.TEXTS
@@ -292,5 +312,7 @@ def _array_shape(seen: Profile) -> Rule:
         return rules.JSON
     if all(_is_user(i) for i in objects):
         return rules.USERS
-    known = _all(objects, "value", _OPTION_KEYS - {"child"}) or _all(objects, "name", _NAMED_KEYS)
-    return rules.NAMES if known else rules.JSON
+    if objects and all(_is_asset(i) for i in objects):
+        return desk_rules.ASSETS
+    options = _all(objects, "value", known_fields.OPTION_KEYS - {"child"})
+    return rules.NAMES if options or _all(objects, "name", known_fields.NAMED_KEYS) else rules.JSON

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pandas as pd
 import pyarrow as pa
 
 from datalake_kit.errors import ColumnNotFoundError, DataError, did_you_mean
+from datalake_kit.jira.detect import Profile, explain_rule, unused_keys
 from datalake_kit.jira.known_fields import CORE, SYSTEM
 from datalake_kit.jira.layout import CONSUMED, find_layout
-from datalake_kit.jira.names import ATTRIBUTE, Claims, FieldInfo, column_base, read_fields
+from datalake_kit.jira.names import ATTRIBUTE, Claims, FieldInfo, column_base, of_document, read_fields, spelt_as
 from datalake_kit.jira.plan import Field, Source, connect, count_keys, make_plan
+from datalake_kit.jira.rules import Rule
 from datalake_kit.jira.unpack import Unpacked, run_plan
 
 Wanted = Iterable[str] | str | None
@@ -37,16 +40,22 @@ def unpack_fields(
         Only these fields, by id, business name or column. None: those that hold a value in any row, and
         the usual ones of Jira's own that are there; "all": every field that is there.
     keep_objects
-        Also keep each object and list whole, as JSON text in a column `..._json`. Without it the keys of objects that
-        have no column of their own (avatars, links to the API, e-mail addresses) are left out; `dk.jira.names(frame)`
-        lists them.
+        Also keep each object and list whole, as JSON text in a column `..._json` (`..._raw` beside a sprint's): then
+        every value that is not null is in some column. Without it that is done for the fields in whose objects the
+        documents that are looked at (2,000 at most) hold something that has no column. Left out are then only
+        links to Jira's own pages and pictures, and what is said of a person, an option or a status and not of the
+        issue (is the account active, what a priority means). `dk.jira.names(frame)` lists all that is left out.
 
     Returns
     -------
     DataFrame
-        The rows and index of `df`. Numbers are float64, dates datetime64, instants datetime64 in UTC, yes or no is
-        boolean; a person gives name and `_account_id`, a status name, `_id` and `_category` (in English, by its key),
-        a sprint field the current sprint and `_all`; lists are joined by "; ". What has no rule is JSON text.
+        The rows and index of `df`. Numbers are float64, also where all are whole: the next file may bring 2.5, and
+        a column keeps its type. Dates are datetime64, instants datetime64 in UTC, yes or no is boolean. A text is a
+        number or a date only where all values of its field can be read so, and a number only where one came as one
+        (or the schema says so). A person gives name, `_account_id` and, where there is one, `_email`; a status name,
+        `_id` and `_category` (in English, by its key); a sprint field the current sprint, `_all` and `_json`; an SLA
+        its state, goal, elapsed and remaining seconds and whether it is breached. Lists are joined by "; " (a JSON
+        list where a value holds that itself). What has no rule is JSON text.
 
     Raises
     ------
@@ -61,7 +70,23 @@ def unpack_fields(
     >>> unpack_fields(rows, names={"customfield_10024": "Story Points"}).to_dict("records")
     [{'id': '1', 'summary': 'Hello', 'story_points': 3.0}]
     """
-    table, index = _as_table(df)
+    with opened(df, names) as (source, known, beside):
+        others = [n for n in beside if n.casefold() not in CONSUMED or keep_objects]
+        unpacked = unpack(source, count_keys(source), known, fields, keep_objects=keep_objects)
+        frame = to_frame(unpacked, known, others)
+    given: pd.DataFrame = (df.to_pandas() if isinstance(df, pa.Table) else df)[others]
+    frame.index = given.index
+    first = _first(others)
+    last = [name for name in others if name not in first]
+    result: pd.DataFrame = pd.concat([given[first], frame, given[last]], axis=1)
+    result.attrs = dict(frame.attrs)
+    return result
+
+
+@contextmanager
+def opened(df: pd.DataFrame | pa.Table, names: Any) -> Iterator[tuple[Source, dict[str, FieldInfo], tuple[str, ...]]]:
+    """The rows of a frame as a source, what is known of their fields, and the names of the columns beside them."""
+    table = _as_table(df)
     layout = find_layout(table.schema, "the frame")
     with connect() as connection:
         connection.register("_frame", table)
@@ -69,17 +94,7 @@ def unpack_fields(
         connection.execute(f"CREATE TEMP TABLE _rows AS {numbered}")
         _check(connection.sql(_UNUSABLE).fetchall())
         source = Source(connection, "SELECT * FROM _rows", table.num_rows)
-        known = merge_names(read_fields(names), _document_records(table))
-        others = [n for n in layout.others if n.casefold() not in CONSUMED or keep_objects]
-        unpacked = unpack(source, count_keys(source), known, fields, keep_objects=keep_objects)
-        frame = to_frame(unpacked, known, others)
-    beside: pd.DataFrame = (df.to_pandas() if isinstance(df, pa.Table) else df)[others]
-    frame.index = index
-    result: pd.DataFrame = pd.concat(
-        [beside[_first(others)], frame, beside[[n for n in others if n not in _first(others)]]], axis=1
-    )
-    result.attrs = dict(frame.attrs)
-    return result
+        yield source, merge_names(read_fields(names), _document_records(table)), tuple(layout.others)
 
 
 _UNUSABLE = """
@@ -97,13 +112,13 @@ def _check(unusable: list[tuple[int]]) -> None:
         )
 
 
-def _as_table(df: pd.DataFrame | pa.Table) -> tuple[pa.Table, pd.Index[Any]]:
+def _as_table(df: pd.DataFrame | pa.Table) -> pa.Table:
     if isinstance(df, pa.Table):
-        return df, pd.RangeIndex(df.num_rows)
+        return df
     if df.columns.duplicated().any():
         raise DataError(f"The frame has a column twice: {', '.join(df.columns[df.columns.duplicated()])}.")
     plain = {name: _json_texts(df[name]) for name in df.columns}
-    return pa.Table.from_pandas(pd.DataFrame(plain, index=df.index), preserve_index=False), df.index
+    return pa.Table.from_pandas(pd.DataFrame(plain, index=df.index), preserve_index=False)
 
 
 def _json_texts(column: pd.Series[Any]) -> pd.Series[Any]:
@@ -127,9 +142,7 @@ def merge_names(given: dict[str, FieldInfo], records: Iterable[dict[str, str | N
     """What is known of the fields: from documents, the later before the earlier, and from the user before all."""
     known: dict[str, FieldInfo] = {}
     for record in records:
-        names, schema = (_parsed(record[c]) for c in CONSUMED)
-        described = {key: {"name": names.get(key), "schema": schema.get(key)} for key in {**schema, **names}}
-        for key, info in read_fields(described).items():
+        for key, info in of_document(*(_parsed(record[c]) for c in CONSUMED)).items():
             known[key] = _completed(info, known.get(key))
     return known | {key: _completed(info, known.get(key)) for key, info in given.items()}
 
@@ -137,7 +150,7 @@ def merge_names(given: dict[str, FieldInfo], records: Iterable[dict[str, str | N
 def _parsed(text: str | None) -> dict[str, Any]:
     try:
         found = json.loads(text or "{}")
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
 
@@ -154,6 +167,7 @@ def unpack(
     source: Source, present: dict[str, int], known: dict[str, FieldInfo], fields: Wanted, *, keep_objects: bool
 ) -> Unpacked:
     """Plan and run: the columns of the fields that are asked for."""
+    known = spelt_as(known, present)
     wanted = None if fields is None else _resolve(fields, present, known)
     plan = make_plan(source, present, known, wanted, keep=keep_objects)
     unpacked = run_plan(source, dict(in_usual_order(plan)))
@@ -161,13 +175,20 @@ def unpack(
 
 
 def _without_empty(unpacked: Unpacked) -> Unpacked:
-    """Leave out fields that hold nothing in any row, but for those that every frame of issues has."""
+    """Leave out fields that hold nothing in any row, but for those that every frame of issues has.
+
+    One that holds only what is left aside stays: its columns are empty, and `names` lists what it held.
+    """
     kept = {
         key: columns
         for key, columns in unpacked.columns.items()
-        if key.casefold() in CORE or any(c.null_count < len(c) for c in columns)
+        if key.casefold() in CORE or _holds(unpacked.fields[key], columns)
     }
     return Unpacked(kept, {key: unpacked.fields[key] for key in kept}, unpacked.others)
+
+
+def _holds(field: Field, columns: list[pa.ChunkedArray]) -> bool:
+    return bool(field.profile.keys) or any(column.null_count < len(column) for column in columns)
 
 
 def _resolve(fields: Wanted, present: dict[str, int], known: dict[str, FieldInfo]) -> list[str]:
@@ -206,11 +227,14 @@ def in_usual_order(plan: dict[str, Field]) -> Iterator[tuple[str, Field]]:
 def to_frame(unpacked: Unpacked, known: dict[str, FieldInfo], others: Iterable[str]) -> pd.DataFrame:
     """Name the columns and make a frame that carries the mapping; id and key come first, other columns last."""
     others = list(others)
+    known = spelt_as(known, unpacked.fields)
     named: dict[str, pa.ChunkedArray] = {}
     records: list[dict[str, str]] = []
     bases = _bases(unpacked.fields, known, others)
     for key, field in unpacked.fields.items():
         for output, column in zip(field.outputs, unpacked.columns[key], strict=True):
+            if output.optional and column.null_count == len(column):
+                continue
             name = bases[key] + (f"_{output.part}" if output.part else "")
             named[name] = column
             records.append(_record(name, key, field, output.part, known))
@@ -228,11 +252,10 @@ def _first(names: Iterable[str]) -> list[str]:
 
 def _record(column: str, key: str, field: Field, part: str, known: dict[str, FieldInfo]) -> dict[str, str]:
     info = known.get(key, FieldInfo(key))
-    unused = field.profile.keys - field.rule.used if field.rule.used and not field.keep_object else set()
-    left = ", ".join(sorted(unused)) if part == field.outputs[0].part else ""
+    left = [] if field.keep_object or part != field.outputs[0].part else unused_keys(field.rule, field.profile)
     return {
         "column": column, "field": key, "name": info.name or key, "part": part, "rule": field.rule.name,
-        "not_unpacked": left,
+        "not_unpacked": ", ".join(left),
     }  # fmt: skip
 
 
@@ -240,7 +263,7 @@ def _bases(fields: dict[str, Field], known: dict[str, FieldInfo], others: Iterab
     """A base name for each field. Names of Jira's own fields are kept free whether the fields are there or not."""
     claims = Claims(("id", "key"))
     for base, rule in SYSTEM.values():
-        claims.claim(base, ["", "_json", *(f"_{o.part}" for o in rule.outputs if o.part)] if rule else [""], "")
+        claims.claim(base, _parts(rule), "")
     bases = {key: SYSTEM[key.casefold()][0] for key in fields if key.casefold() in SYSTEM}
     twice = [key for n, key in enumerate(bases) if list(bases.values()).index(bases[key]) < n]
     everything = {key: FieldInfo(key) for key in fields} | known
@@ -249,11 +272,17 @@ def _bases(fields: dict[str, Field], known: dict[str, FieldInfo], others: Iterab
         ours, key=lambda k: (everything[k].number is not None, everything[k].number or 0, k != k.lower(), k)
     ):
         info = everything[key]
-        parts = ["", *(f"_{o.part}" for o in fields[key].outputs if o.part)] if key in fields else [""]
+        rule = fields[key].rule if key in fields else explain_rule(info, Profile())[0]
         tail = str(info.number) if info.number is not None else "field"
         base = column_base(info if info.number is not None else FieldInfo(key))
-        bases[key] = claims.claim(base, parts, tail)
+        bases[key] = claims.claim(base, _parts(rule), tail)
     return _away_from(bases, fields, others)
+
+
+def _parts(rule: Rule | None) -> list[str]:
+    """What can stand behind the base name of a field, whether all of it is there or not."""
+    outputs = (*rule.outputs, rule.whole) if rule else ()
+    return ["", *dict.fromkeys(f"_{output.part}" for output in outputs if output and output.part)]
 
 
 def _away_from(bases: dict[str, str], fields: dict[str, Field], others: Iterable[str]) -> dict[str, str]:

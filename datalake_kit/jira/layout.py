@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.types as pt
 
 from datalake_kit.errors import DataError
-from datalake_kit.jira.detect import SYSTEM
+from datalake_kit.jira.known_fields import SYSTEM
 from datalake_kit.jira.plan import literal, quote
 
 CONSUMED = ("names", "schema")  # columns about the fields, read for their names and types

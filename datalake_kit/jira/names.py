@@ -6,11 +6,13 @@ Pure: takes and gives frames and mappings.
 from __future__ import annotations
 
 import csv
+import io
 import json
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -26,6 +28,7 @@ ROOM_FOR_PARTS = 45  # bytes kept free behind a base name for a suffix and the n
 ATTRIBUTE = "datalake_kit.jira.names"  # where a frame carries its mapping
 
 _CUSTOM = re.compile(r"customfield_(\d+)")
+_IDS = ("id", "field", "key")  # what the column of the ids can be called
 
 
 @dataclass(frozen=True)
@@ -128,34 +131,74 @@ def read_fields(names: Any) -> dict[str, FieldInfo]:
     if hasattr(names, "arrow") and not isinstance(names, pa.Table):
         names = names.arrow()
     if isinstance(names, pa.Table):
+        _check_columns(names.column_names)
         names = names.to_pylist()
     elif isinstance(names, pd.DataFrame):
+        _check_columns(names.columns)
         names = [cast("dict[str, Any]", r) for r in names.astype(object).where(names.notna(), None).to_dict("records")]
     if isinstance(names, Mapping):
-        return _from_mapping(names)
-    if isinstance(names, Iterable) and not isinstance(names, bytes):
-        return _from_records(names)
+        return _checked(_from_mapping(names))
+    if isinstance(names, Iterable) and not isinstance(names, str | bytes):
+        return _checked(_from_records(names))
     raise DataError(f"names= takes a mapping, a table with id and name, or a file; not {type(names).__name__}.")
+
+
+def _check_columns(columns: Iterable[Any]) -> None:
+    """Refuse a table without a column for the ids or for the names."""
+    folded = {str(column).casefold() for column in columns}
+    missing = [column for column, there in (("id", bool(folded & set(_IDS))), ("name", "name" in folded)) if not there]
+    if missing:
+        raise DataError(
+            f"names= is a table without the column {' and '.join(missing)}; it has: {', '.join(map(str, columns))}. "
+            "Give one with a row a field: id (customfield_10024) and name (Story Points)."
+        )
+
+
+def _checked(known: dict[str, FieldInfo]) -> dict[str, FieldInfo]:
+    """Refuse what cannot be ids of fields: numbers, business names, ids and names the wrong way round."""
+    for key, info in known.items():
+        if key.isdigit():
+            raise DataError(f"names= gives the id {key!r}. Jira calls that field 'customfield_{key}'.")
+        if info.name and _CUSTOM.fullmatch(info.name) and info.name != key:
+            raise DataError(f"names= has it the wrong way round: {key!r} is the name of {info.name!r}. Ids come first.")
+    if known and all(re.search(r"\s", key) for key in known):
+        raise DataError(f"names= has no id of a field: {next(iter(known))!r:.60} is none. An id is customfield_10024.")
+    return known
 
 
 def _read_file(path: Path) -> Any:
     kind = path.suffix.lower()
     if not path.is_file():
         raise DataError(f"names= names a file that is not there: {path}.")
-    if kind == ".parquet":
-        return pq.read_table(path)
-    if kind == ".csv":
-        with path.open(newline="", encoding="utf-8-sig") as handle:
-            return list(csv.DictReader(handle))
-    if kind == ".json":
-        return json.loads(path.read_text(encoding="utf-8"))
-    raise DataError(f"names= reads .json, .csv and .parquet files, not {path.name}.")
+    if kind not in (".json", ".csv", ".parquet"):
+        raise DataError(f"names= reads .json, .csv and .parquet files, not {path.name}.")
+    try:
+        if kind == ".parquet":
+            return pq.read_table(path)
+        text = path.read_text(encoding="utf-8-sig")
+        return json.loads(text) if kind == ".json" else _read_csv(text)
+    except (ValueError, RecursionError, csv.Error) as error:
+        raise DataError(f"names= cannot read {path}: {error}") from None
+
+
+def _read_csv(text: str) -> pd.DataFrame:
+    rows = csv.DictReader(io.StringIO(text, newline=""))
+    return pd.DataFrame(list(rows), columns=list(rows.fieldnames or ()), dtype=object)
+
+
+def of_document(names: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, FieldInfo]:
+    """What a document says of the fields; a name that is no text is none."""
+    texts = {key: name for key, name in names.items() if isinstance(name, str)}
+    return {key: _info(key, {"name": texts.get(key), "schema": schema.get(key)}) for key in {**schema, **names}}
 
 
 def _from_mapping(names: Mapping[Any, Any]) -> dict[str, FieldInfo]:
     if isinstance(names.get("names"), Mapping):  # a document, or what one brings
-        schema = names.get("schema") or {}
-        return {k: _info(k, {"name": v, "schema": schema.get(k)}) for k, v in names["names"].items()}
+        schema = names.get("schema")
+        schema = schema if isinstance(schema, Mapping) else {}
+        return {str(k): _info(str(k), {"name": v, "schema": schema.get(k)}) for k, v in names["names"].items()}
+    if isinstance(names.get("values"), list):  # a page of Jira's list of fields
+        return _from_records(names["values"])
     return {str(k): _info(str(k), v if isinstance(v, Mapping | FieldInfo) else {"name": v}) for k, v in names.items()}
 
 
@@ -165,9 +208,13 @@ def _from_records(records: Iterable[Any]) -> dict[str, FieldInfo]:
         if not isinstance(record, Mapping):
             raise DataError(f"names= holds {record!r:.60}; each record must have an id and a name.")
         folded = {str(k).casefold(): v for k, v in record.items()}
-        field = folded.get("id") or folded.get("field") or folded.get("key")
-        if not field:
+        field = next((folded[key] for key in _IDS if folded.get(key) not in (None, "")), None)
+        if field is None:
             raise DataError(f"names= has a record without id: {dict(record)!r:.120}. Its columns must be id and name.")
+        if "name" not in folded:
+            raise DataError(
+                f"names= has a record without name: {dict(record)!r:.120}. Its columns must be id and name."
+            )
         found[str(field)] = _info(str(field), folded)
     return found
 
@@ -185,7 +232,15 @@ def _info(field: str, about: Mapping[str, Any] | FieldInfo) -> FieldInfo:
         except ValueError:
             schema = {"type": schema}
     schema = schema if isinstance(schema, Mapping) else {}
-    return FieldInfo(field, name, schema.get("type"), schema.get("items"), schema.get("custom"))
+    kinds = (schema.get(key) for key in ("type", "items", "custom"))
+    return FieldInfo(field, name, *(kind if isinstance(kind, str) else None for kind in kinds))
+
+
+def spelt_as(known: dict[str, FieldInfo], present: Iterable[str]) -> dict[str, FieldInfo]:
+    """What is known, also under the letters in which the documents have the ids: Athena folds `fixVersions`."""
+    folded = {key.casefold(): info for key, info in known.items()}
+    missing = [key for key in present if key not in known and key.casefold() in folded]
+    return known | {key: replace(folded[key.casefold()], id=key) for key in missing}
 
 
 def names(frame: pd.DataFrame) -> pd.DataFrame:
@@ -250,12 +305,29 @@ def rename(frame: pd.DataFrame, to: str = "names") -> pd.DataFrame:
     labels = _labels(names(frame))
     if to not in labels:
         raise DataError(f"rename cannot go to {to!r}. {did_you_mean(to, labels)}")
-    back = {label: column for known in labels.values() for column, label in known.items()}
-    forth = labels[to]
-    mapping = {c: forth[back.get(c, c)] for c in frame.columns if back.get(c, c) in forth}
+    columns = _columns_of(frame, labels)
+    others = {name for name in frame.columns if name not in columns}
+    mapping = {}
+    for name, column in columns.items():
+        label = labels[to][column]
+        mapping[name] = label if label not in others else _told_apart(label, column)
     renamed = frame.rename(columns=mapping)
     renamed.attrs = dict(frame.attrs)
     return renamed
+
+
+def _told_apart(label: str, column: str) -> str:
+    return f"{label} [{column}]"
+
+
+def _columns_of(frame: pd.DataFrame, labels: dict[str, dict[str, str]]) -> dict[Any, str]:
+    """What each name in the frame was called at first, by that of the three ways which most of them follow."""
+    found: list[dict[Any, str]] = []
+    for known in labels.values():
+        back = {_told_apart(label, column): column for column, label in known.items()}
+        back |= {label: column for column, label in known.items()}
+        found.append({name: back[name] for name in frame.columns if name in back})
+    return max(found, key=len)
 
 
 def _labels(mapping: pd.DataFrame) -> dict[str, dict[str, str]]:
@@ -268,4 +340,10 @@ def _labels(mapping: pd.DataFrame) -> dict[str, dict[str, str]]:
         columns[column] = column
         fields[column] = f"{field}.{part}" if part else field
         words[column] = f"{name}: {part.replace('_', ' ')}" if part else name
-    return {"columns": columns, "fields": fields, "names": words}
+    return {"columns": columns, "fields": _each_once(fields), "names": _each_once(words)}
+
+
+def _each_once(labels: dict[str, str]) -> dict[str, str]:
+    """Tell apart labels that two columns would share."""
+    shared = {label for label, n in Counter(labels.values()).items() if n > 1}
+    return {column: _told_apart(label, column) if label in shared else label for column, label in labels.items()}

@@ -8,9 +8,10 @@ not understand are given to `convert`; what that does not understand stays as JS
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from math import isfinite
 from typing import Any, Literal
 
 from datalake_kit.jira.sprints import DATES, current_sprint, parse_sprint
@@ -23,10 +24,14 @@ JOINT = "; "  # between the values of a list in one text column
 
 @dataclass(frozen=True)
 class Output:
-    """One column of a rule: the part of the field it holds ('' is the main value) and its type."""
+    """One column of a rule: the part of the field it holds ('' is the main value) and its type.
+
+    An optional one becomes a column only where any row holds something in it.
+    """
 
     part: str
     type: OutputType = "text"
+    optional: bool = False
 
 
 PART_JSON = Output("json", "json")
@@ -45,7 +50,8 @@ class Rule:
     convert: Callable[[Any], Values | None]
     shape: Any = None
     sql: tuple[str, ...] = ()
-    used: frozenset[str] = frozenset()  # keys of an object whose value has a column, dots between levels
+    used: tuple[tuple[str, ...], ...] = ()  # keys of an object, dots between levels: the first there has a column
+    aside: frozenset[str] = frozenset()  # keys that say nothing of the issue, with all that is below them
     whole: Output | None = PART_JSON  # the column in which a value is kept whole; None: one of `outputs` has it whole
 
     @property
@@ -71,17 +77,42 @@ def as_text(value: Any) -> str | None:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
+def read_json(text: str) -> Any:
+    """A JSON text as DuckDB reads it: of a key that comes twice the first, a number beyond DOUBLE as its text."""
+    return json.loads(text, object_pairs_hook=_first_of_each, parse_float=_number)
+
+
+def _first_of_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    return dict(reversed(pairs)) if len({key for key, _ in pairs}) < len(pairs) else dict(pairs)
+
+
+def _number(text: str) -> float | str:
+    number = float(text)
+    return number if isfinite(number) else text
+
+
 def pick(value: Any, *keys: str) -> Any:
-    """The first of these keys that holds something; keys are found in whatever letters (Athena folds them)."""
-    if not isinstance(value, dict):
-        return None
+    """The first of these keys that holds something, found in whatever letters (Athena folds them).
+
+    >>> pick({"child": {"VALUE": "a"}}, "name", "child.value")
+    'a'
+    """
     for key in keys:
-        found = value.get(key)
-        if found is None:
-            found = next((v for k, v in value.items() if k.casefold() == key.casefold() and v is not None), None)
+        found = value
+        for step in key.split("."):
+            found = _inside(found, step)
         if found is not None:
             return found
     return None
+
+
+def _inside(value: Any, key: str) -> Any:
+    if not isinstance(value, dict):
+        return None
+    found = value.get(key)
+    if found is None:
+        found = next((v for k, v in value.items() if k.casefold() == key.casefold() and v is not None), None)
+    return found
 
 
 def _picker(*groups: tuple[str, ...]) -> Callable[[Any], Values | None]:
@@ -98,37 +129,65 @@ def _picker(*groups: tuple[str, ...]) -> Callable[[Any], Values | None]:
     return convert
 
 
-def _object_rule(name: str, *parts: tuple[str, OutputType, tuple[str, ...]]) -> Rule:
-    """A rule for an object of which some keys matter: (part, type, keys, the first that is there)."""
+Part = tuple[str, OutputType, tuple[str, ...]]
+
+
+def object_rule(name: str, *parts: Part, optional: str = "", aside: str = "") -> Rule:
+    """A rule for an object of which some keys matter: (part, type, keys, the first that is there).
+
+    Keys are dotted where they lie deeper. `optional` names parts, `aside` keys that say nothing of the issue.
+    """
     keys = [key for _, _, group in parts for key in group]
     sql = tuple(f"coalesce({', '.join('{v}.' + key for key in group)})" for _, _, group in parts)
-    outputs = tuple(Output(part, kind) for part, kind, _ in parts)
+    outputs = tuple(Output(part, kind, part in optional.split()) for part, kind, _ in parts)
     convert = _picker(*(group for _, _, group in parts))
-    used = frozenset(group[0] for _, _, group in parts)  # the others stand in where it is missing
-    return Rule(name, outputs, convert, dict.fromkeys(keys, "VARCHAR"), sql, used)
+    used = tuple(group for _, _, group in parts)
+    return Rule(name, outputs, convert, _nested(keys), sql, used, frozenset(aside.split()))
+
+
+def _nested(keys: Iterable[str]) -> dict[str, Any]:
+    """The shape in which dotted keys lie, each a text."""
+    shape: dict[str, Any] = {}
+    for key in keys:
+        *above, last = key.split(".")
+        level = shape
+        for step in above:
+            level = level.setdefault(step, {})
+        level[last] = "VARCHAR"
+    return shape
 
 
 def _scalar_rule(kind: OutputType) -> Rule:
     return Rule(kind, (Output("", kind),), lambda value: (as_text(value),), "VARCHAR", ("{v}",), whole=None)
 
 
-def _joined(values: list[str | None]) -> str | None:
-    return JOINT.join(v for v in values if v is not None) or None
+def joined(values: Iterable[str | None]) -> str | None:
+    """Texts as one; as a JSON list when one of them holds what is put between them."""
+    there = [value for value in values if value is not None]
+    return as_text(there) if any(JOINT in value for value in there) else JOINT.join(there) or None
 
 
-def _list_rule(name: str, *parts: tuple[str, tuple[str, ...]]) -> Rule:
+_JOINED = f"""
+    CASE WHEN contains(array_to_string({{list}}, chr(31)), '{JOINT}')
+         THEN CAST(to_json(list_filter({{list}}, lambda t: t IS NOT NULL)) AS VARCHAR)
+         ELSE nullif(array_to_string({{list}}, '{JOINT}'), '') END
+"""
+
+
+def list_rule(name: str, *parts: tuple[str, tuple[str, ...]], optional: str = "", aside: str = "") -> Rule:
     """A rule for a list of objects (or of texts), joined to one text a part."""
 
     def convert(value: Any) -> Values | None:
         items = value if isinstance(value, list) else [value]
         rows = [_one(item, parts) for item in items if item is not None]
-        return tuple(_joined([row[n] for row in rows]) for n in range(len(parts)))
+        return tuple(joined([row[n] for row in rows]) for n in range(len(parts)))
 
     element: Any = {key: "VARCHAR" for _, group in parts for key in group} or "VARCHAR"
     terms = [f"coalesce({', '.join('e.' + key for key in group)})" if group else "e" for _, group in parts]
-    sql = tuple(f"nullif(array_to_string([{term} for e in {{v}}], '{JOINT}'), '')" for term in terms)
-    outputs = tuple(Output(part) for part, _ in parts)
-    return Rule(name, outputs, convert, [element], sql, frozenset(group[0] for _, group in parts if group))
+    sql = tuple(_JOINED.format(list=f"[{term} for e in {{v}}]") for term in terms)
+    outputs = tuple(Output(part, "text", part in optional.split()) for part, _ in parts)
+    used = tuple(group for _, group in parts if group)
+    return Rule(name, outputs, convert, [element], sql, used, frozenset(aside.split()))
 
 
 def _one(item: Any, parts: tuple[tuple[str, tuple[str, ...]], ...]) -> list[str | None]:
@@ -165,24 +224,28 @@ _CATEGORY = {"new": "To Do", "indeterminate": "In Progress", "done": "Done", "un
 
 
 def _status_category(value: Any) -> str | None:
-    key = pick(value, "key")
-    return _CATEGORY.get(key) or as_text(pick(value, "name", "key")) if value else None
+    return _CATEGORY.get(key) if (key := pick(value, "key")) in _CATEGORY else as_text(pick(value, "name", "key"))
 
 
-def _with_inner(outer: Rule, value: Any, inner: str | None) -> Values | None:
-    """What a rule makes of a value, and a part from an object within; either of them is enough."""
-    plain = outer.convert(value)
-    if plain is None:
-        return None if inner is None else (*[None] * len(outer.outputs), inner)
-    return (*plain, inner)
+def _in_english(category: str) -> str:
+    """SQL for the name of a status category by its key; a site may call it otherwise."""
+    names = " ".join(f"WHEN '{key}' THEN '{name}'" for key, name in _CATEGORY.items())
+    return f"CASE {category}.key {names} ELSE coalesce({category}.name, {category}.key) END"
 
 
 def _convert_status(value: Any) -> Values | None:
-    return _with_inner(NAMED, value, _status_category(pick(value, "statusCategory")))
+    """What a name and id are, and the category; either of them is enough."""
+    plain, category = NAMED.convert(value), _status_category(pick(value, "statusCategory"))
+    if plain is None:
+        return None if category is None else (None, None, category)
+    return (*plain, category)
 
 
-def _convert_cascading(value: Any) -> Values | None:
-    return _with_inner(OPTION, value, as_text(pick(pick(value, "child"), "value", "name")))
+def _convert_status_category(value: Any) -> Values | None:
+    plain = NAMED.convert(value)
+    if plain is None or isinstance(value, str):
+        return plain
+    return (_status_category(value), plain[1])
 
 
 def _convert_sprint(value: Any) -> Values | None:
@@ -194,8 +257,8 @@ def _convert_sprint(value: Any) -> Values | None:
         return None
     known.sort(key=lambda s: (s["startDate"] or "~", s["id"] or 0))
     current = current_sprint(known) or {}
-    dates = [_instant(current.get(key)) for key in DATES]
-    names = _joined([s["name"] for s in known])
+    dates = [instant(current.get(key)) for key in DATES]
+    names = joined([s["name"] for s in known])
     return (
         current.get("name"),
         as_text(current.get("id")),
@@ -206,8 +269,8 @@ def _convert_sprint(value: Any) -> Values | None:
     )
 
 
-def _instant(text: str | None) -> str | None:
-    """A text that is an instant; of a sprint whose date is none, `_json` alone holds it."""
+def instant(text: str | None) -> str | None:
+    """A text that is an instant, else None: what holds it whole has it then alone."""
     try:
         return text if text and datetime.fromisoformat(text).tzinfo else None
     except ValueError:
@@ -218,25 +281,53 @@ TEXT, NUMBER, BOOLEAN = _scalar_rule("text"), _scalar_rule("number"), _scalar_ru
 DATE, DATETIME, JSON = _scalar_rule("date"), _scalar_rule("datetime"), _scalar_rule("json")
 SCALARS = {rule.name: rule for rule in (TEXT, NUMBER, BOOLEAN, DATE, DATETIME, JSON)}
 
-_WHO = ("displayName", "name", "emailAddress", "key", "accountId")
-USER = _object_rule("user", ("", "text", _WHO), ("account_id", "text", ("accountId", "key", "name")))
-OPTION = _object_rule("option", ("", "text", ("value", "name")))
-NAMED = _object_rule("named", ("", "text", ("name", "value")), ("id", "text", ("id",)))
-PROJECT = _object_rule("project", ("", "text", ("key", "name")), ("name", "text", ("name",)))
-ISSUE_TYPE = _object_rule(
-    "issue type", ("", "text", ("name",)), ("id", "text", ("id",)),
-    ("is_subtask", "boolean", ("subtask",)), ("level", "number", ("hierarchyLevel",)),
-)  # fmt: skip
-EPIC = _object_rule("epic", ("key", "text", ("key",)), ("id", "text", ("id",)), ("name", "text", ("name", "summary")))
-VOTES = _object_rule("votes", ("", "number", ("votes",)))
-WATCHES = _object_rule("watches", ("", "number", ("watchCount",)))
-PROGRESS = _object_rule(
-    "progress",
-    ("seconds", "number", ("progress",)),
-    ("total_seconds", "number", ("total",)),
-    ("percent", "number", ("percent",)),
+# Keys that are about Jira's own pages and pictures, in whatever object they stand, with all that is below them.
+DECORATIVE = frozenset(
+    {"self", "expand", "_links", "avatarUrl", "avatarUrls", "avatarId", "icon", "iconUrl", "entityId"}
 )
-TIME_TRACKING = _object_rule(
+
+_WHO = ("displayName", "name", "emailAddress", "key", "accountId")
+_ACCOUNT = ("accountId", "key", "name")
+_OF_A_PERSON = "name key active timeZone locale accountType"  # attributes of the person, not of the issue
+_OF_A_CHOICE = "description disabled scope colorName projectId"  # attributes of what can be chosen
+USER = object_rule(
+    "user", ("", "text", _WHO), ("account_id", "text", _ACCOUNT), ("email", "text", ("emailAddress",)),
+    optional="email", aside=_OF_A_PERSON,
+)  # fmt: skip
+OPTION = object_rule("option", ("", "text", ("value", "name")), aside=f"id optionId {_OF_A_CHOICE}")
+CASCADING = object_rule(
+    "cascading", ("", "text", ("value", "name")), ("child", "text", ("child.value", "child.name")),
+    aside=f"id child.id child.disabled {_OF_A_CHOICE}",
+)  # fmt: skip
+NAMED = object_rule("named", ("", "text", ("name", "value")), ("id", "text", ("id", "groupId")), aside=_OF_A_CHOICE)
+PROJECT = object_rule(
+    "project", ("", "text", ("key", "name")), ("name", "text", ("name",)), ("id", "text", ("id",)),
+    ("type", "text", ("projectTypeKey",)), ("category", "text", ("projectCategory.name",)),
+    optional="type category", aside="simplified projectCategory.id projectCategory.description",
+)  # fmt: skip
+ISSUE_TYPE = object_rule(
+    "issue type", ("", "text", ("name",)), ("id", "text", ("id",)),
+    ("is_subtask", "boolean", ("subtask",)), ("level", "number", ("hierarchyLevel",)), aside=_OF_A_CHOICE,
+)  # fmt: skip
+EPIC = object_rule(
+    "epic", ("key", "text", ("key",)), ("id", "text", ("id",)), ("name", "text", ("name", "summary")),
+    ("summary", "text", ("summary",)), ("done", "boolean", ("done",)), optional="summary done", aside="color",
+)  # fmt: skip
+PARENT = object_rule(
+    "parent", ("key", "text", ("key",)), ("id", "text", ("id",)), ("summary", "text", ("fields.summary",)),
+    ("issue_type", "text", ("fields.issuetype.name",)), ("level", "number", ("fields.issuetype.hierarchyLevel",)),
+    ("status", "text", ("fields.status.name",)), ("priority", "text", ("fields.priority.name",)),
+    optional="status priority",
+    aside="fields.issuetype.id fields.issuetype.description fields.issuetype.subtask fields.issuetype.scope "
+    "fields.status.id fields.status.description fields.status.statusCategory fields.status.scope fields.priority.id",
+)  # fmt: skip
+VOTES = object_rule("votes", ("", "number", ("votes",)), aside="hasVoted")  # whether the one who asked has voted
+WATCHES = object_rule("watches", ("", "number", ("watchCount",)), aside="isWatching")
+PROGRESS = object_rule(
+    "progress", ("seconds", "number", ("progress",)), ("total_seconds", "number", ("total",)),
+    ("percent", "number", ("percent",)),
+)  # fmt: skip
+TIME_TRACKING = object_rule(
     "time tracking",
     ("original_estimate", "text", ("originalEstimate",)),
     ("original_estimate_seconds", "number", ("originalEstimateSeconds",)),
@@ -245,47 +336,17 @@ TIME_TRACKING = _object_rule(
     ("time_spent", "text", ("timeSpent",)),
     ("time_spent_seconds", "number", ("timeSpentSeconds",)),
 )
-CASCADING = Rule(
-    "cascading", (Output(""), Output("child")), _convert_cascading,
-    {"value": "VARCHAR", "name": "VARCHAR", "child": {"value": "VARCHAR", "name": "VARCHAR"}},
-    ("coalesce({v}.value, {v}.name)", "coalesce({v}.child.value, {v}.child.name)"),
-    frozenset({"value", "child.value"}),
-)  # fmt: skip
+_OF_A_CATEGORY = "id name colorName"
 STATUS = Rule(
     "status", (Output(""), Output("id"), Output("category")), _convert_status,
-    {"name": "VARCHAR", "value": "VARCHAR", "id": "VARCHAR", "statusCategory": {"key": "VARCHAR", "name": "VARCHAR"}},
-    (
-        "coalesce({v}.name, {v}.value)", "{v}.id",
-        "CASE {v}.statusCategory.key "
-        + " ".join(f"WHEN '{key}' THEN '{name}'" for key, name in _CATEGORY.items())
-        + " ELSE coalesce({v}.statusCategory.name, {v}.statusCategory.key) END",
-    ),
-    frozenset({"name", "id", "statusCategory.key"}),
+    _nested(["name", "value", "id", "statusCategory.key", "statusCategory.name"]),
+    ("coalesce({v}.name, {v}.value)", "{v}.id", _in_english("{v}.statusCategory")),
+    (("name", "value"), ("id",), ("statusCategory.key", "statusCategory.name")),
+    frozenset([*_OF_A_CHOICE.split(), *(f"statusCategory.{key}" for key in _OF_A_CATEGORY.split())]),
 )  # fmt: skip
-
-
-def _convert_parent(value: Any) -> Values | None:
-    if not isinstance(value, dict):
-        return (value, *[None] * 4) if isinstance(value, str) else None
-    inside = pick(value, "fields")
-    kind = pick(inside, "issuetype")
-    parts = (pick(value, "key"), pick(value, "id"), pick(inside, "summary"), pick(kind, "name"))
-    found = tuple(as_text(part) for part in (*parts, pick(kind, "hierarchyLevel")))
-    return found if found[0] or found[1] or not value else None
-
-
-PARENT = Rule(
-    "parent",
-    (Output("key"), Output("id"), Output("summary"), Output("issue_type"), Output("level", "number")),
-    _convert_parent,
-    {
-        "key": "VARCHAR", "id": "VARCHAR",
-        "fields": {"summary": "VARCHAR", "issuetype": {"name": "VARCHAR", "hierarchyLevel": "VARCHAR"}},
-    },
-    (
-        "{v}.key", "{v}.id", "{v}.fields.summary", "{v}.fields.issuetype.name", "{v}.fields.issuetype.hierarchyLevel"
-    ),
-    frozenset({"key", "id", "fields.summary", "fields.issuetype.name", "fields.issuetype.hierarchyLevel"}),
+STATUS_CATEGORY = Rule(
+    "status category", (Output(""), Output("id")), _convert_status_category, _nested(["key", "name", "id"]),
+    (_in_english("{v}"), "{v}.id"), (("key", "name"), ("id",)), frozenset(_OF_A_CATEGORY.split()),
 )  # fmt: skip
 SPRINT = Rule(
     "sprint",
@@ -294,10 +355,15 @@ SPRINT = Rule(
         Output("completed", "datetime"), Output("all"), PART_JSON,
     ),
     _convert_sprint,
-    used=frozenset({"name", "id", "state", *DATES, "boardId", "originBoardId", "rapidViewId", "goal"}),
+    used=tuple((key,) for key in ("name", "id", "state", *DATES, "boardId", "originBoardId", "rapidViewId", "goal")),
+    aside=frozenset({"sequence", "synced", "autoStartStop", "incompleteIssuesDestinationId"}),
     whole=Output("raw", "json"),
 )  # fmt: skip
-TEXTS = _list_rule("texts", ("", ()))
-NAMES = _list_rule("names", ("", ("value", "name")))
-USERS = _list_rule("users", ("", _WHO), ("account_ids", ("accountId", "key", "name")))
+TEXTS = list_rule("texts", ("", ()))
+NAMES = list_rule(
+    "names", ("", ("value", "name")), aside=f"id optionId groupId userStartDate userReleaseDate {_OF_A_CHOICE}"
+)  # fmt: skip
+USERS = list_rule(
+    "users", ("", _WHO), ("account_ids", _ACCOUNT), ("emails", ("emailAddress",)), optional="emails", aside=_OF_A_PERSON
+)  # fmt: skip
 COUNTED, PAGE = _counted_list("list"), _page("page")
