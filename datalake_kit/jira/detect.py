@@ -97,9 +97,9 @@ def unused_keys(rule: Rule, seen: Profile) -> list[str]:
     for key in sorted(seen.keys):
         spelt.setdefault(key.casefold(), []).append(key)
     for group in rule.used:
-        found = next((key for key in group if key.casefold() in spelt), None)
-        if found is not None:
-            spellings = spelt[found.casefold()]
+        found = next((key for key in group if key.casefold() in spelt), "")
+        spellings = spelt.get(found.casefold(), [])
+        if spellings:  # another group may have taken it
             spellings.remove(found if found in spellings else spellings[0])
     return sorted(key for spellings in spelt.values() for key in spellings)
 
