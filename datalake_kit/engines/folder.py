@@ -1,4 +1,4 @@
-"""A lake in a folder: `<database>/<table>/`, each table a Hudi table or Parquet files.
+"""A lake in a folder: `<database>/<table>/`, each table a Hudi table, Parquet files, or Parquet files in layers.
 
 Folders whose names begin with `_` or `.` are no databases and no tables. Names are compared as Athena does, without
 regard to case. Parquet files may lie at any depth; `key=value` folders become partition columns: whole numbers
@@ -30,6 +30,7 @@ from datalake_kit.errors import (
     did_you_mean,
 )
 from datalake_kit.storage import check_parquet, list_files, local_path
+from datalake_kit.storage.layers import Layers, has_layers, read_layers
 
 if TYPE_CHECKING:
     from datalake_kit.hudi.snapshot import Snapshot
@@ -50,6 +51,7 @@ class FolderTable:
     files: tuple[Path, ...]  # Parquet files that can be read as they are
     same_schema: bool  # every file has exactly this schema
     snapshot: Snapshot | None = None
+    layers: Layers | None = None
 
     def info(self) -> TableInfo:
         """Return what a catalog would show."""
@@ -92,7 +94,9 @@ class FolderCatalog:
             raise TableNotFoundError(
                 f"{found} is no table: {table} has neither a Hudi timeline (.hoodie) nor Parquet files ({SUFFIXES[0]})."
             )
-        return _open_hudi(found, table) if kind == HUDI else _open_parquet(found, table)
+        if kind == HUDI:
+            return _open_hudi(found, table)
+        return _open_layers(found, table) if has_layers(table) else _open_parquet(found, table)
 
     def _database(self, name: str) -> Path:
         found = self._member(self.root, name)
@@ -121,6 +125,8 @@ def _visible_folders(folder: Path) -> list[str]:
 def _format(folder: Path) -> str | None:
     if (folder / ".hoodie").is_dir():
         return HUDI
+    if has_layers(folder):
+        return PARQUET
     for _, folders, names in os.walk(folder):
         folders[:] = [f for f in folders if f[0] not in "._"]
         if any(n[0] not in "._" and n.lower().endswith(SUFFIXES) for n in names):
@@ -154,6 +160,13 @@ def _open_parquet(name: TableName, folder: Path) -> FolderTable:
     fields = [f for f in merged if f.name.lower() not in {p.lower() for p in partitions}]
     schema = pa.schema(fields + [pa.field(k, t) for k, t in partitions.items()])
     return FolderTable(name, folder, PARQUET, schema, tuple(partitions), tuple(files), same_schema=same)
+
+
+def _open_layers(name: TableName, folder: Path) -> FolderTable:
+    layers = read_layers(folder)
+    schema = pa.schema([pa.field(f.name, plain(f.type)) for f in layers.schema()])
+    _refuse_case_twins(schema.names, folder)
+    return FolderTable(name, folder, PARQUET, schema, (), layers.paths, same_schema=False, layers=layers)
 
 
 def file_schema(file: Path) -> pa.Schema:
