@@ -24,6 +24,7 @@ from datalake_kit.jira.text.documents import (
 _KEPT_EMPTY = CELLS | ITEMS  # an empty cell or item still has its place
 _LINES = frozenset({"paragraph", "heading", "caption", "taskItem", "decisionItem"})  # hold what stands in lines
 _ON_LINES = ITEMS | {"table", "mediaGroup", "mediaSingle", "paragraph", "expand", "nestedExpand"}
+_MOST_LEVELS = 60  # of lists that are indented; what is deeper stands as deep as the last
 
 
 class Piece(NamedTuple):
@@ -33,6 +34,7 @@ class Piece(NamedTuple):
     text: str
     inline: bool = False
     href: str = ""
+    levels: int = 0  # of lists inside
 
 
 def document_text(document: Any) -> str:
@@ -49,10 +51,11 @@ def _visit(node: Node, parts: list[Piece]) -> Piece:
     if kind in INLINE_ATOMS and not parts:
         return Piece(kind, atom_text(node), inline=True, href=link_of(node))
     if kind in LISTS:
-        return Piece(kind, _list_text(node, _blocks(parts)))
+        blocks = _blocks(parts)
+        return Piece(kind, _list_text(node, blocks), levels=_levels(blocks) + 1)
     if kind == "tableRow":
         return Piece(kind, " | ".join(" ".join(part.text.split("\n")) for part in _blocks(parts)))
-    return Piece(kind, _block_text(node, parts))
+    return Piece(kind, _block_text(node, parts), levels=_levels(parts))
 
 
 def _block_text(node: Node, parts: list[Piece]) -> str:
@@ -66,6 +69,10 @@ def _block_text(node: Node, parts: list[Piece]) -> str:
     text = _text_of_blocks(blocks, " " if node.kind in CELLS else between)
     done = is_done(node)
     return text if done is None else f"[{'x' if done else ' '}] {text}"
+
+
+def _levels(parts: list[Piece]) -> int:
+    return max((part.levels for part in parts), default=0)
 
 
 def _text_of_blocks(blocks: list[Piece], between: str) -> str:
@@ -99,10 +106,12 @@ def _list_text(node: Node, blocks: list[Piece]) -> str:
     number = first_number(node)
     lines = []
     for block in blocks:
-        if block.kind in LISTS:  # a task list holds the lists below its items directly
-            lines.append("  " + block.text.replace("\n", "\n  "))
-            continue
         marker = {"orderedList": f"{number}. ", "decisionList": "<> "}.get(node.kind, "- ")
-        lines.append(marker + block.text.replace("\n", "\n" + " " * len(marker)))
-        number += 1
+        if block.levels > _MOST_LEVELS:
+            lines.append(block.text)
+        elif block.kind in LISTS:  # a task list holds the lists below its items directly
+            lines.append("  " + block.text.replace("\n", "\n  "))
+        else:
+            lines.append(marker + block.text.replace("\n", "\n" + " " * len(marker)))
+            number += 1
     return "\n".join(lines)
