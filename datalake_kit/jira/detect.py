@@ -51,13 +51,16 @@ class Profile:
 
     def see(self, value: Any) -> None:
         """Take note of one value; null and empty lists and objects hold nothing."""
-        if value == {}:
-            self.has_empty_object = True
-        if value is None or value == [] or value == {}:
+        if value is None:
             return
-        self.kinds.add(_kind(value))
+        kind = _kind(value)
+        if kind in ("array", "object") and not value:
+            self.has_empty_object |= kind == "object"
+            return
+        self.kinds.add(kind)
         self.examples.append(value)
-        self.keys.update(_keys(value))
+        if kind in ("array", "object") or is_sprint_text(value):
+            self.keys.update(_keys(value))
 
     @property
     def holds(self) -> bool:
@@ -126,7 +129,10 @@ def profile(documents: Iterable[str]) -> dict[str, Profile]:
         except (ValueError, RecursionError):  # too deep for Python; DuckDB reads it, its fields are looked at singly
             continue
         for key, value in fields.items():
-            seen.setdefault(key, Profile()).see(value)
+            at = seen.get(key)
+            if at is None:  # not by setdefault, which would make a profile for each value
+                at = seen[key] = Profile()
+            at.see(value)
     return seen
 
 
