@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -96,15 +97,19 @@ def unused_keys(rule: Rule, seen: Profile) -> list[str]:
     """Keys of a field's objects that no column of its rule holds."""
     if rule.whole is None or not seen.keys:
         return []
-    spelt: dict[str, list[str]] = {}
-    for key in sorted(seen.keys):
-        spelt.setdefault(key.casefold(), []).append(key)
-    for group in rule.used:
-        found = next((key for key in group if key.casefold() in spelt), "")
-        spellings = spelt.get(found.casefold(), [])
-        if spellings:  # another group may have taken it
-            spellings.remove(found if found in spellings else spellings[0])
-    return sorted(key for spellings in spelt.values() for key in spellings)
+    folded = {key.casefold() for key in seen.keys}
+    twins = _twins(seen) if len(folded) < len(seen.keys) else set()
+    used = {next((key.casefold() for key in group if key.casefold() in folded), "") for group in rule.used}
+    return sorted(key for key in seen.keys if key.casefold() not in used or key.casefold() in twins)
+
+
+def _twins(seen: Profile) -> set[str]:
+    """Keys, folded, that one value has in letters of two kinds: a column holds one of them."""
+    twins: set[str] = set()
+    for value in seen.examples:
+        times = Counter(key.casefold() for key in set(_keys(value)))
+        twins.update(key for key, n in times.items() if n > 1)
+    return twins
 
 
 def noteworthy_keys(rule: Rule, seen: Profile) -> list[str]:
@@ -213,7 +218,7 @@ def _fits(rule: Rule, seen: Profile) -> bool:
     """Whether the values seen are of a kind that the rule is made for; a text is taken by most."""
     for special, fits in _BY_LOOK:
         if rule is special:
-            return all(fits(value) for value in seen.examples)
+            return _look_like(fits, seen)
     if rule is rules.TEXT:
         return seen.kinds <= {"string"}
     if rule.scalar:
@@ -225,7 +230,7 @@ def _fits(rule: Rule, seen: Profile) -> bool:
 def shape_rule(seen: Profile) -> Rule:
     """The rule that the values' own shape asks for."""
     for rule, fits in _BY_LOOK:
-        if seen.examples and all(fits(value) for value in seen.examples) and not _only_errors(seen):
+        if _look_like(fits, seen) and not _only_errors(seen):
             return rule
     kinds = seen.kinds - {"string"}
     if not kinds or kinds <= {"number", "boolean"}:
@@ -235,6 +240,13 @@ def shape_rule(seen: Profile) -> Rule:
     if kinds == {"array"}:
         return _array_shape(seen)
     return rules.JSON
+
+
+def _look_like(fits: Callable[[Any], bool], seen: Profile) -> bool:
+    """Whether the values are of a shape of their own; older servers send a text in place of some."""
+    of_shape = [value for value in seen.examples if fits(value)]
+    others = [value for value in seen.examples if not isinstance(value, str) and not fits(value)]
+    return bool(of_shape) and not others
 
 
 def _only_errors(seen: Profile) -> bool:

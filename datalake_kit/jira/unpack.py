@@ -159,7 +159,13 @@ def _by_value(column: pa.ChunkedArray, field: Field) -> Found:
         made.append(pa.chunked_array([pc.take(typed.combine_chunks(), coded.indices)]))
     if len(made) == len(field.outputs):
         return made, field
-    return [column.cast(TYPES["json"])], replace(field, rule=rules.JSON, by_value=False)
+    texts = pa.array([_plain(text) for text in coded.dictionary.to_pylist()], TYPES["json"])
+    return [pa.chunked_array([pc.take(texts, coded.indices)])], replace(field, rule=rules.JSON, by_value=False)
+
+
+def _plain(text: str) -> str:
+    """A JSON text; of a string the string itself, as in any column of JSON text."""
+    return str(rules.read_json(text)) if text.startswith('"') else text
 
 
 def _convert(text: str, field: Field) -> rules.Values | None:
@@ -167,7 +173,7 @@ def _convert(text: str, field: Field) -> rules.Values | None:
     outputs = field.rule.outputs
     kept = (text if text not in ("[]", "{}") else None,) if len(field.outputs) > len(outputs) else ()
     try:
-        made = field.rule.convert(json.loads(text))
+        made = field.rule.convert(rules.read_json(text))
     except RecursionError:
         made = None
     if made is not None:
@@ -175,7 +181,7 @@ def _convert(text: str, field: Field) -> rules.Values | None:
     place = next((n for n, o in enumerate(outputs) if o.type in ("text", "json") and not o.part), None)
     if place is None:
         return None
-    return (*[None] * place, text, *[None] * (len(outputs) - place - 1), *kept)
+    return (*[None] * place, _plain(text), *[None] * (len(outputs) - place - 1), *kept)
 
 
 def _put_right(source: Source, misfits: dict[str, Field]) -> dict[str, Found | None]:
