@@ -43,7 +43,7 @@ def to_plain(value: Any, *, kind: Kind = "auto") -> str | None:
         An Atlassian document as a dict or as JSON text, or text; None and NaN are missing.
     kind
         What the value is. "auto": an Atlassian document where it is one (a dict, or the JSON text of an object whose
-        `type` is `doc`), else wiki markup, the form in which API v2 gives descriptions and comments. "wiki" and "plain":
+        `type` is `doc`), else wiki markup, the form in which API v2 gives rich text. "wiki" and "plain":
         a text is that, even JSON text; "plain" is for fields of one line, such as the summary, which have no markup.
         "adf": a text that is no document is refused.
 

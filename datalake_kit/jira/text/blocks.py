@@ -81,14 +81,19 @@ def code_block(code: str, language: str = "") -> str:
 
 def as_cell(node: Node, blocks: Sequence[Block]) -> Cell:
     """Return the cell of a table node: blocks and lines are apart by `<br>`, since a cell has one line."""
-    lines: list[str] = []
-    for block in blocks:
-        if block.code is not None:
-            lines += [inline.code(line) for line in block.code.split("\n")]
-        else:
-            lines += re.sub(r"\\\n", "\n", block.text).split("\n")
+    lines = [line for block in blocks for line in _cell_lines(block)]
     text = "<br>".join(line.strip() for line in lines if line.strip())
     return Cell(re.sub(r"\|", r"\\|", text), node.kind == "tableHeader", _span(node, "colspan"), _span(node, "rowspan"))
+
+
+def _cell_lines(block: Block) -> list[str]:
+    if block.code is not None:
+        return [inline.code(line) for line in block.code.split("\n")]
+    lines = re.sub(r"\\\n", "\n", block.text).split("\n")
+    if block.kind in ("table", "tableRow"):  # a cell holds no table: its rows, the cells apart by a slash
+        rows = [re.split(r"(?<!\\)\|", line)[1:-1] for line in (lines[0], *lines[2:])]
+        lines = [" / ".join(filter(None, (cell.strip().replace("\\|", "|") for cell in row))) for row in rows]
+    return lines
 
 
 def _span(node: Node, name: str) -> int:

@@ -39,6 +39,7 @@ class Segment(NamedTuple):
     link: tuple[str, str] | None = None
     solid: bool = False  # code or a picture: no space in it is moved
     said: str = ""  # before anything was escaped
+    is_code: bool = False
 
 
 class _Token(NamedTuple):
@@ -84,7 +85,7 @@ def link(label: str, href: str, title: str = "") -> str:
 def destination(href: str) -> str:
     """Return an address as it stands within the parentheses of a link."""
     href = re.sub(r"[\n\r]+", "", href)
-    escaped = re.sub(r"\\(?=[!-/:-@\[-`{-~])|&(?=#?\w+;)", lambda found: "\\" + found.group(), href)
+    escaped = re.sub(r"\\|&(?=#?\w+;)", lambda found: "\\" + found.group(), href)
     if href and not re.search(r"[\s()<>\x00-\x20]", href):
         return escaped
     return "<" + re.sub(r"[<>]", lambda found: "\\" + found.group(), escaped) + ">"
@@ -98,13 +99,23 @@ def _title(title: str) -> str:
 def rows(segments: Iterable[Segment]) -> list[str]:
     """Return the Markdown of what stands in one paragraph, one text a line; no empty line at either end."""
     written = ""
-    groups = [(target, list(run)) for target, run in groupby(segments, key=lambda segment: segment.link)]
+    groups = [(target, list(run)) for target, run in groupby(_spans_whole(segments), lambda segment: segment.link)]
     for place, (target, run) in enumerate(groups):
         if target:
             written += link(_emphasised(run, "[", "]").strip() or escape(target[0]), *target)
         else:
             written += _emphasised(run, written[-1:], "[" if place + 1 < len(groups) else "")
     return [row.strip(" \t") for row in written.strip(" \t\n").split("\n")]
+
+
+def _spans_whole(segments: Iterable[Segment]) -> Iterator[Segment]:
+    """The segments; code that goes on in the next one is one span: two that touch would be read otherwise."""
+    for (is_code, marks, target), run in groupby(segments, lambda s: (s.is_code, s.marks, s.link)):
+        if is_code:
+            said = "".join(segment.said for segment in run)
+            yield Segment(code(said), marks, target, solid=True, said=said, is_code=True)
+        else:
+            yield from run
 
 
 def paragraph(segments: Iterable[Segment]) -> str:

@@ -103,7 +103,7 @@ def _text(node: Node) -> Segment:
             marks.add("sub" if attrs.get("type") == "sub" else "sup")
     is_code = "code" in names and bool(node.text)
     text = inline.code(node.text) if is_code else inline.escape(node.text)
-    return Segment(text, frozenset(marks), _link(node), solid=is_code, said=node.text)
+    return Segment(text, frozenset(marks), _link(node), solid=is_code, said=node.text, is_code=is_code)
 
 
 def _link(node: Node) -> tuple[str, str] | None:
@@ -147,9 +147,11 @@ def _structure(node: Node, blocks: list[Block]) -> Block:
     if kind in LISTS:
         return Block(kind, _list(node, blocks), levels=levels_of(blocks) + 1)
     if kind in CELLS:
-        return Block(kind, cells=(as_cell(node, blocks),))
+        cell = as_cell(node, blocks)
+        return Block(kind, cell.text, cells=(cell,))
     if kind == "tableRow":
-        return Block(kind, cells=tuple(cell for block in blocks for cell in block.cells or [as_cell(node, [block])]))
+        cells = tuple(cell for block in blocks for cell in block.cells or [as_cell(node, [block])])
+        return Block(kind, table([cells]), cells=cells)
     if kind == "table":
         return Block(kind, table([list(block.cells) or [as_cell(node, [block])] for block in blocks]))
     if kind in ITEMS:
@@ -184,7 +186,8 @@ def _list(node: Node, blocks: list[Block]) -> str:
     lines: list[str] = []
     for block in blocks:
         if block.kind in LISTS and lines:  # a task list holds the lists below its items directly
-            lines[-1] += "\n" + indented(block.text, "  ", "  ")
+            indent = "" if block.levels >= MOST_LEVELS else "  "
+            lines[-1] += "\n" + indented(block.text, indent, indent)
             continue
         marker = {"orderedList": f"{number}. ", "decisionList": "- \\<> "}.get(node.kind, "- ")
         width = 0 if block.levels >= MOST_LEVELS else len(marker) if node.kind == "orderedList" else 2

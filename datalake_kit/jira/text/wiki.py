@@ -43,7 +43,7 @@ def _blocks(text: str, colours: bool) -> list[Node]:
             continue
         before_macro, after_macro = place + 1 < len(parts), place > 0  # text and macros take turns
         part = part.removesuffix("\n") if before_macro else part
-        part = part.removeprefix("\n") if after_macro else part
+        part = part.removeprefix("\n") if after_macro and page.row is None else part
         if part or not (before_macro or after_macro):
             page.add_text(part, before_macro)
     return page.closed()
@@ -76,6 +76,13 @@ class _Page:
         self.held: list[_Macro] = []  # macros within the cells of that row
 
     def add_text(self, text: str, before_macro: bool) -> None:
+        if self.row is not None:  # goes on right after a macro in one of its cells
+            first, _, text = text.partition("\n")
+            self.row += first
+            if first.rstrip().endswith("|"):
+                self._close_row()
+            if not text:
+                return
         *lines, last = text.split("\n")
         for line in lines:
             self._add_line(line)
