@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import random
+import subprocess
+import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,9 +22,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from datalake_kit import jira
-from datalake_kit.jira import plan, unpack
+from datalake_kit.errors import EngineError, ParameterError, TableNotFoundError
+from datalake_kit.jira import addition, plan, unpack
 from datalake_kit.jira.refresh import Refreshed, refresh
 from datalake_kit.jira.stored import read
+from datalake_kit.lake import connect
 
 START = datetime(2026, 3, 1, 2, 0, 7, tzinfo=UTC)
 Row = dict[str, Any]
@@ -105,47 +111,56 @@ def small_sample(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 # --- random histories -----------------------------------------------------------------------------------------------
 
 OPTION = st.sampled_from(["A", "B"]).map(lambda v: {"value": v, "id": "1"})
-VALUES: dict[str, st.SearchStrategy[Any]] = {
-    "customfield_1": st.sampled_from([None, 1, 2.5, 7, "8"]),
-    "customfield_2": st.sampled_from(["5", "6", "7", 6, "n/a", None]),
-    "customfield_3": OPTION | st.sampled_from([None, "plain", {"value": "C", "child": {"value": "D"}}, {"odd": 1}]),
-    "customfield_4": st.sampled_from([None, [], {}, "2026-03-01", "2026-03-02", "soon"]),
-    "customfield_5": st.sampled_from([None, ["a", "b"], [], ["c"], [{"value": "x"}], 5]),
+USUAL: dict[str, st.SearchStrategy[Any]] = {
+    "customfield_1": st.sampled_from([None, 1, 2.5, 7]),
+    "customfield_2": st.sampled_from(["5", "6", "7", None]),
+    "customfield_3": OPTION | st.none(),
+    "customfield_4": st.sampled_from([None, "2026-03-01", "2026-03-02"]),
+    "customfield_5": st.sampled_from([None, ["a", "b"], [], ["c"]]),
     "customfield_6": st.just({"name": "only here", "extra": 1}),
-    "Customfield_1": st.just("other letters"),
-    "duedate": st.sampled_from([None, "2026-05-01", "2026-05-02", "never"]),
-    "votes": st.sampled_from([{"votes": 1}, {"votes": 2}, {"votes": "many"}, "odd", None]),
+    "duedate": st.sampled_from([None, "2026-05-01", "2026-05-02"]),
+    "votes": st.sampled_from([{"votes": 1}, {"votes": 2}, None]),
     "status": st.sampled_from([{"name": "Open", "id": "1", "statusCategory": {"key": "new"}}, {"name": "Done"}]),
-    "assignee": st.sampled_from([None, {"accountId": "5d1", "displayName": "P"}, {"odd": 1}]),
-    "timespent": st.sampled_from([None, 3600, "3600", "long"]),
+    "assignee": st.sampled_from([None, {"accountId": "5d1", "displayName": "P"}]),
+    "timespent": st.sampled_from([None, 3600]),
     "subtasks": st.sampled_from([[], [{"id": "1"}], None]),
     "environment": st.sampled_from(["x", None]),
     "description": st.sampled_from(["x", None]),
 }
+ODD: dict[str, st.SearchStrategy[Any]] = {
+    "customfield_1": st.sampled_from(["8", "x"]),
+    "customfield_2": st.sampled_from([6, "n/a"]),
+    "customfield_3": st.sampled_from(["plain", {"value": "C", "child": {"value": "D"}}, {"odd": 1}]),
+    "customfield_4": st.sampled_from([[], {}, "soon"]),
+    "customfield_5": st.sampled_from([[{"value": "x"}], 5]),
+    "customfield_7": st.sampled_from([[], {}, [1], "x"]),
+    "Customfield_1": st.just("other letters"),
+    "duedate": st.just("never"),
+    "votes": st.sampled_from([{"votes": "many"}, "odd"]),
+    "assignee": st.just({"odd": 1}),
+    "timespent": st.sampled_from(["3600", "long"]),
+    "updated": st.just("no instant"),
+}
 COMMON = ["customfield_1", "customfield_2", "status", "duedate"]
-UPDATED = st.sampled_from(
-    [
-        None,
-        "no instant",
-        *(f"2026-03-0{d}T0{h}:00:00.000{z}" for d in (1, 2) for h in (1, 9) for z in ("+0000", "+0800")),
-    ]
-)
+TIMES = [f"2026-03-0{d}T0{h}:00:00.000{z}" for d in (1, 2) for h in (1, 9) for z in ("+0000", "+0800")]
+BESIDE: list[Row] = [{"id": None}, {"fields": "{"}, {"self": "https://x"}, {"Extra": "e"}, {"SELF": "https://y"}]
 
 
 @st.composite
 def rows_landed(draw: st.DrawFn) -> Row:
-    keys = draw(st.lists(st.sampled_from([*VALUES, *COMMON]), max_size=7, unique=True))
-    number = draw(st.sampled_from([str(n) for n in range(1, 10)]))
-    fields: Any = {"summary": draw(st.sampled_from(["s", "t", "5"])), "updated": draw(UPDATED)}
-    fields |= {key: draw(VALUES[key]) for key in keys}
+    keys = draw(st.lists(st.sampled_from([*USUAL, *COMMON]), max_size=7, unique=True))
+    number = draw(st.integers(1, 12).map(str))
+    fields: Any = {"summary": draw(st.sampled_from(["s", "t"])), "updated": draw(st.sampled_from([*TIMES, None]))}
+    fields |= {key: draw(USUAL[key]) for key in keys}
+    odd = draw(st.integers(0, 30))
+    if odd == 1:
+        key = draw(st.sampled_from(sorted(ODD)))
+        fields |= {key: draw(ODD[key])}
     found: Row = {"id": number, "key": draw(st.sampled_from(["A-", "B-"])) + number, "fields": fields}
-    if draw(st.integers(0, 9)) == 0:
-        found |= {
-            "names": json.dumps({draw(st.sampled_from(sorted(VALUES))): draw(st.sampled_from(["Points", "Due"]))})
-        }
-    if draw(st.integers(0, 9)) == 0:
-        found |= draw(st.sampled_from([{"id": None}, {"fields": "{"}, {"self": "https://x"}, {"Extra": "e"}]))
-    return found
+    if odd == 2:
+        named = {draw(st.sampled_from(sorted(USUAL))): draw(st.sampled_from(["Points", "Due"]))}
+        found |= {"names": json.dumps(named)}
+    return found | (draw(st.sampled_from(BESIDE)) if odd == 3 else {})
 
 
 FILE = st.tuples(
@@ -184,3 +199,230 @@ def test_any_split_gives_what_all_files_give_when_only_some_rows_are_looked_at(
     small_sample: None, steps: list[Any]
 ) -> None:
     run_steps(steps)
+
+
+# --- what is read, and when all of it is ----------------------------------------------------------------------------
+
+
+def test_only_new_files_are_read(landing: Landing) -> None:
+    first = landing.land(1, [row("1", customfield_1=1), row("2")])
+    assert landing.refresh().full
+    first.chmod(0o000)  # a file that is read again could not be
+    landing.land(2, [row("1", "newer", "2026-03-05T09:00:00.000+0000", customfield_1=2.5), row("3")])
+    done = landing.refresh()
+    first.chmod(0o644)
+    told = (done.full, done.files_read, done.files_known, done.rows_read, done.issues, done.issues_new)
+    assert told == (False, 1, 1, 2, 3, 1)
+    assert done.issues_changed == 1
+    assert landing.check()["customfield_1"].dropna().to_list() == [2.5]
+
+
+def test_a_second_run_changes_nothing(landing: Landing) -> None:
+    landing.land(1, [row("1"), row("2")])
+    landing.refresh()
+    before = landing.check()
+    done = landing.refresh()
+    assert (done.full, done.files_read, done.issues_new, done.issues_changed) == (False, 0, 0, 0)
+    pd.testing.assert_frame_equal(landing.check(), before)
+
+
+def test_a_late_file_goes_where_it_landed_and_wins_nothing_from_newer_rows(landing: Landing) -> None:
+    landing.land(5, [row("1", "new", "2026-03-09T09:00:00.000+0000"), row("2", "tie")])
+    landing.refresh()
+    landing.land(1, [row("1", "old"), row("2", "tie, but landed before"), row("3", "late")])
+    done = landing.refresh()
+    assert (done.full, done.issues_new, done.issues_changed) == (False, 1, 0)
+    assert landing.check()["summary"].to_list() == ["late", "new", "tie"]
+
+
+@pytest.mark.parametrize("change", ["rewritten", "gone"])
+def test_a_landed_file_that_changed_or_is_gone_makes_all_be_read(landing: Landing, change: str) -> None:
+    first = landing.land(1, [row("1", "a"), row("2", "b")])
+    landing.land(2, [row("3", "c")])
+    landing.refresh()
+    if change == "gone":
+        first.unlink()
+    else:
+        pq.write_table(as_table([row("1", "another")], "text"), first)
+    done = landing.refresh()
+    assert done.full
+    assert first.name in done.reason
+    assert (done.issues_new, done.issues_changed) == (0, 0)
+    landing.check()
+
+
+def test_a_field_that_stops_being_a_number_and_becomes_one_again(landing: Landing) -> None:
+    later = [f"2026-03-0{n}T09:00:00.000+0000" for n in range(2, 6)]
+    landing.land(1, [row("1", timespent=60), row("2", timespent=120)])
+    landing.refresh()
+    landing.land(2, [row("1", updated=later[0], timespent="long")])
+    assert "timespent" in landing.refresh().reason
+    assert landing.check()["time_spent_seconds"].to_list() == ["120", "long"]
+    landing.land(3, [row("3", timespent=5.50)])
+    assert not landing.refresh().full  # still a text because of one value; the new one is taken as text
+    landing.check()
+    landing.land(4, [row("1", updated=later[2], timespent=1)])
+    assert "again" in landing.refresh().reason
+    assert landing.check()["time_spent_seconds"].dtype == "float64"
+
+
+def test_a_new_field_needs_no_second_reading(landing: Landing) -> None:
+    landing.land(1, [row("1", customfield_2=None), row("2")])
+    landing.refresh()
+    landing.land(2, [row("3", customfield_9={"value": "A"}, customfield_2="first value")])
+    assert not landing.refresh().full
+    assert landing.check()["customfield_9"].dropna().to_list() == ["A"]
+
+
+def test_a_column_goes_with_the_last_row_that_held_a_value(landing: Landing) -> None:
+    landing.land(1, [row("1", customfield_9="x"), row("2")])
+    landing.refresh()
+    assert "customfield_9" in landing.check()
+    landing.land(2, [row("1", updated="2026-03-08T09:00:00.000+0000")])
+    assert not landing.refresh().full
+    assert "customfield_9" not in landing.check()
+
+
+def test_names_that_come_later_only_rename(landing: Landing) -> None:
+    landing.land(1, [row("1", customfield_9=1.5)])
+    landing.refresh()
+    assert not landing.refresh(names={"customfield_9": "Story Points"}).full
+    assert landing.check({"customfield_9": "Story Points"})["story_points"].to_list() == [1.5]
+    landing.land(2, [row("2") | {"names": json.dumps({"customfield_9": "Estimate"})}])
+    assert not landing.refresh().full
+    assert landing.check()["estimate"].dropna().to_list() == [1.5]
+
+
+def test_layers_are_put_together_when_they_are_many(landing: Landing, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(addition, "MOST_FILES", 3)
+    for day in range(6):
+        landing.land(day, [row(str(day)), row("same", updated=f"2026-03-0{day + 1}T09:00:00.000+0000")])
+        assert landing.refresh().full == (day == 0)
+        landing.check()
+    assert len(list(landing.out.glob("_rows-*"))) <= 8
+
+
+# --- where it is kept -----------------------------------------------------------------------------------------------
+
+
+def test_the_lake_reads_what_is_kept(landing: Landing) -> None:
+    landing.land(1, [row("1", "old", customfield_1=1), row("2")])
+    landing.refresh()
+    landing.land(2, [row("1", "new", "2026-03-08T09:00:00.000+0000", customfield_1=2)])
+    landing.refresh()
+    with connect(landing.raw.parents[1]) as lake:
+        found = lake.sql("SELECT id, summary, customfield_1 FROM jiralake.jira_data ORDER BY id")
+        assert found.values.tolist()[0] == ["1", "new", 2.0]
+        assert len(found) == 2
+        assert [c.name for c in lake.table("jiralake.jira_data").columns] == list(landing.check())
+        assert set(lake.tables("jiralake")["table"]) == {"jira_data", "jira_raw"}
+        with pytest.raises(EngineError, match="layers"):
+            lake.table("jiralake.jira_data").files()
+        again = refresh(lake, landing.out)
+        assert again.files_known == 2
+
+
+def test_a_folder_that_is_not_for_this_is_refused(landing: Landing, tmp_path: Path) -> None:
+    landing.land(1, [row("1")])
+    with pytest.raises(ParameterError, match="landed files"):
+        refresh(landing.lake, landing.raw)
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "notes.txt").write_text("mine")
+    with pytest.raises(ParameterError, match=r"notes\.txt"):
+        refresh(landing.lake, other)
+    with pytest.raises(TableNotFoundError, match="refresh"):
+        read(other)
+
+
+def test_what_cannot_be_read_is_made_again(landing: Landing) -> None:
+    landing.land(1, [row("1")])
+    landing.refresh()
+    (landing.out / "_layers.json").write_text('{"format": 1')
+    done = landing.refresh()
+    assert "cannot be read" in done.reason
+    landing.check()
+    next(landing.out.glob("_rows-*")).unlink()
+    assert "gone" in landing.refresh().reason
+    landing.check()
+
+
+# --- killed, and two at once ----------------------------------------------------------------------------------------
+
+RUN = """
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from datalake_kit.jira.refresh import refresh
+raw, out = map(Path, sys.argv[1:])
+files = sorted(raw.glob("*.parquet"))
+print("ready", flush=True)
+refresh(SimpleNamespace(table=lambda name: SimpleNamespace(files=lambda: files)), out)
+print("done", flush=True)
+"""
+
+
+def start(landing: Landing) -> subprocess.Popen[str]:
+    command = [sys.executable, "-c", RUN, str(landing.raw), str(landing.out)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    return process
+
+
+@pytest.mark.slow
+def test_a_run_that_is_killed_leaves_a_whole_table(landing: Landing) -> None:
+    landing.land(0, [row(str(n)) for n in range(50)])
+    landing.refresh()
+    killed = 0
+    for day in range(1, 9):
+        before = landing.check()
+        rows = [row(str(n), f"day {day}", f"2026-04-0{day}T09:00:00.000+0000") for n in range(0, 80, day)]
+        landing.land(day, rows)
+        process = start(landing)
+        time.sleep(random.Random(day).uniform(0.02, 0.5))
+        process.kill()
+        out, _ = process.communicate()
+        killed += "done" not in out
+        kept = read(landing.out)
+        if not kept.equals(before):
+            landing.check()
+        landing.refresh()
+        landing.check()
+        assert not list(landing.out.glob("._writing-*"))
+    assert killed > 0
+
+
+@pytest.mark.parametrize("step", ["_rows", "_superseded", "_documents", "_values", "_layers"])
+def test_a_run_that_stops_at_any_file_leaves_the_table_as_it_was(
+    landing: Landing, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    landing.land(1, [row("1"), row("2")])
+    landing.refresh()
+    before = landing.check()
+    landing.land(2, [row("1", "newer", "2026-03-08T09:00:00.000+0000"), row("3")])
+    replace = Path.replace
+
+    def stop(self: Path, target: Any) -> Path:
+        if Path(target).name.startswith(step):
+            raise KeyboardInterrupt
+        return replace(self, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", stop)
+        with pytest.raises(KeyboardInterrupt):
+            landing.refresh()
+    pd.testing.assert_frame_equal(read(landing.out), before)
+    assert not landing.refresh().full
+    landing.check()
+
+
+def test_two_at_once_wait_for_each_other(landing: Landing) -> None:
+    landing.land(1, [row(str(n)) for n in range(30)])
+    landing.refresh()
+    landing.land(2, [row(str(n), "newer", "2026-03-08T09:00:00.000+0000") for n in range(20, 40)])
+    both = [start(landing), start(landing)]
+    assert [process.communicate()[0] for process in both] == ["done\n", "done\n"]
+    assert [process.returncode for process in both] == [0, 0]
+    landing.check()
+    assert landing.refresh().files_read == 0
