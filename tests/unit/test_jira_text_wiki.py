@@ -79,7 +79,8 @@ def test_text_that_only_looks_like_it_stays_as_it_was(ordinary: str) -> None:
 signs = st.sampled_from(
     ["*", "_", "-", "+", "^", "~", "??", "{", "}", "{{", "}}", "[", "]", "|", "||", "!", "#", "\\", "\\\\", "\n", " ",
      "\n\n", "h1. ", "bq. ", "{code}", "{code:java}", "{quote}", "{panel:title=t}", "{panel}", "{noformat}",
-     "{color:red}", "{color}", "\n* ", "\n## ", "\n|", "\n----\n", "://", ".png", "a", "b9", "é", "[x|https://a.b]", "[~c]", "<", "&", "ﷰ"]
+     "{color:red}", "{color}", "\n* ", "\n## ", "\n|", "\n----\n", "://", ".png", "a", "b9", "é", "[x|https://a.b]",
+     "[~c]", "<", "&"]
 )  # fmt: skip
 
 
