@@ -242,10 +242,10 @@ def _convert_status(value: Any) -> Values | None:
 
 
 def _convert_status_category(value: Any) -> Values | None:
-    plain = NAMED.convert(value)
-    if plain is None or isinstance(value, str):
-        return plain
-    return (_status_category(value), plain[1])
+    if isinstance(value, str) or not value:
+        return NAMED.convert(value)
+    found = (_status_category(value), as_text(pick(value, "id")))
+    return found if any(found) else None
 
 
 def _convert_sprint(value: Any) -> Values | None:

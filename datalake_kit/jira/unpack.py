@@ -148,6 +148,8 @@ def _by_value(column: pa.ChunkedArray, field: Field) -> Found:
     """Read each distinct value in Python; what the rule cannot read stays JSON text in its first text column."""
     coded = column.cast(TYPES["json"]).combine_chunks().dictionary_encode()
     rows = [_convert(text, field) for text in coded.dictionary.to_pylist()]
+    if None in rows and field.rule.whole and not field.keep_object:  # no column for a text: beside the columns then
+        return _by_value(column, replace(field, keep_object=True))
     made: list[pa.ChunkedArray] = []
     for n, output in enumerate(field.outputs):
         if any(row is None for row in rows):
@@ -180,7 +182,7 @@ def _convert(text: str, field: Field) -> rules.Values | None:
         return (*(rules.as_text(value) for value in made), *kept)
     place = next((n for n, o in enumerate(outputs) if o.type in ("text", "json") and not o.part), None)
     if place is None:
-        return None
+        return (*[None] * len(outputs), text) if kept else None
     return (*[None] * place, _plain(text), *[None] * (len(outputs) - place - 1), *kept)
 
 
