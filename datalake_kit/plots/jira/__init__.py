@@ -1,0 +1,18 @@
+"""Pictures of Jira issues: what there is, how work flows, sprints, links and forecasts.
+
+    status_by_type, hierarchy, links                                what there is, and what belongs to what
+    cumulative_flow, aging                                          work over time, and work that is open
+    cycle_time_scatter, cycle_time_histogram                        how long work took
+    burndown, burnup, velocity                                      sprints
+    forecast                                                        when so many are done, how many by a date
+
+Each takes what the measure of the same name in `dk.jira` gives, and `ax` (None: a new figure), and returns the axes.
+"""
+
+from __future__ import annotations
+
+from datalake_kit.plots.jira.lettering import drawable
+from datalake_kit.plots.jira.status import status_by_type
+from datalake_kit.plots.jira.tree import hierarchy
+
+__all__ = ["drawable", "hierarchy", "status_by_type"]
