@@ -113,7 +113,7 @@ class _Pieces:
 def _read_flags(df: pd.DataFrame, changes: pd.DataFrame | None, histories: Histories, flagged: str) -> _Flags | None:
     """Changes of the flag in time, of issues that have a history; None when nothing is known of the flag."""
     now = _flag_now(df, flagged)
-    mine = None if changes is None else changes[changes["field"].str.casefold() == flagged.casefold()]
+    mine = None if changes is None else _changes_of(changes, flagged)
     if now is None and (mine is None or mine.empty):
         return None
     ids = pd.Index(histories.about()["id"])
@@ -132,6 +132,11 @@ def _read_flags(df: pd.DataFrame, changes: pd.DataFrame | None, histories: Histo
     edges = read_edges(mine, "changed_at", "not_before", "not_after")
     known = edges.at <= histories.until
     return _Flags(issue[known], edges.take(known), up[known], at_creation)
+
+
+def _changes_of(changes: pd.DataFrame, flagged: str) -> pd.DataFrame:
+    names = [name for name in changes["field"].dropna().unique() if name.casefold() == flagged.casefold()]
+    return changes[changes["field"].isin(names)]
 
 
 def _is_set(*sides: pd.Series[Any]) -> Flags:

@@ -126,8 +126,9 @@ def forecast(
     the past, and as far as items are like items: sizes, growing scope and trends are not modelled (`last=` forgets
     the far past).
 
-    Back-test: the same forecast is made from every past origin that had `minimum_periods` before it, with what was
-    known then, and compared with what followed, where enough followed to tell.
+    Back-test: the same forecast is made from past origins (of more than 250 periods, from 250 that are evenly spread)
+    that had `minimum_periods` before them, with what was known then, and compared with what followed, where enough
+    followed to tell.
 
     Parameters
     ----------

@@ -67,13 +67,13 @@ def is_in(intervals: pd.DataFrame, wanted: str | Iterable[str]) -> pd.Series[boo
         check_phases(intervals)
         return intervals["phase"].isin(names)
     folded = {name.casefold() for name in names}
-    found = intervals["status"].str.casefold().isin(folded) | intervals["status_id"].isin(names)
-    known = {*intervals["status"].dropna(), *intervals["status_id"].dropna()}
-    missing = [name for name in names if name.casefold() not in {k.casefold() for k in known}]
+    named, ids = intervals["status"].dropna().unique(), intervals["status_id"].dropna().unique()
+    missing = [name for name in names if name.casefold() not in {known.casefold() for known in (*named, *ids)}]
     if missing or not names:
-        hint = did_you_mean(missing[0] if missing else "", [*PHASES, *intervals["status"].dropna().unique()])
+        hint = did_you_mean(missing[0] if missing else "", [*PHASES, *named])
         raise ParameterError(f"{missing[0] if missing else wanted!r} is no phase and no status of these issues. {hint}")
-    return found
+    found = intervals["status"].isin([name for name in named if name.casefold() in folded])
+    return found | intervals["status_id"].isin(names) if set(ids) & set(names) else found
 
 
 def find_phases(

@@ -189,7 +189,7 @@ def test_on_a_process_without_memory_the_percentiles_hold_as_often_as_they_say(a
         start = past["period_end"].iloc[-1]
         asked = {"until": start + pd.Timedelta(days=70)}  # ten weeks
     found = forecast(past, minimum_periods=100, trials=1000, **asked)
-    assert (found.back_test["origins"] > 480).all()
+    assert (found.back_test["origins"].between(190, 250)).all()  # of 500 periods, evenly spread
     shares = found.back_test.set_index("percentile")["share"]
     for percentile in (50, 70, 85, 95):
         # whole items and whole weeks: at least as often as said, by what one step more of them holds; 50 windows of
