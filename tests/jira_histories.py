@@ -207,10 +207,9 @@ def histories(
 
 def landing_times(some: Sequence[History], every: timedelta = timedelta(days=1)) -> list[datetime]:
     """Instants at which runs landed: one every so often, from the first creation until all has happened."""
-    first = min((h.created for h in some), default=START)
+    first = min((h.created for h in some), default=START).replace(hour=2, minute=0)
     last = max((h.last() for h in some), default=START)
-    runs = int((last - first) / every) + 3
-    return [first.replace(hour=2, minute=0) + every * n for n in range(runs)]
+    return [first + every * n for n in range(max(0, int((last - first) / every)) + 2)]
 
 
 # --- as frames ------------------------------------------------------------------------------------------------------

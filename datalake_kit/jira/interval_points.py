@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
@@ -30,7 +30,20 @@ class Points:
 
     def take(self, which: Flags | Codes) -> Points:
         """Some of the points."""
-        return Points(*(getattr(self, field.name)[which] for field in fields(self)))
+        return _each(lambda column: column[which], self)
+
+
+def _each(make: Callable[..., Codes], *points: Points) -> Points:
+    """Points made column by column; what is one array before is one afterwards, as bounds are that are exact."""
+    made: dict[tuple[int, ...], Codes] = {}
+    columns = []
+    for field in fields(Points):
+        arrays = [getattr(each, field.name) for each in points]
+        known = tuple(id(array) for array in arrays)
+        if known not in made:
+            made[known] = make(*arrays)
+        columns.append(made[known])
+    return Points(*columns)
 
 
 @dataclass(frozen=True)
@@ -64,7 +77,7 @@ def lay_out(history: IssueHistory) -> tuple[Points, Contradictions]:
     blocks = [_creations(history, issues), _first_versions(history, issues)]
     moves, broken = _moves(history, issues)
     last = _last_status(history, issues)
-    elsewhere = (history.present >= 0) & (last >= 0) & (last != history.present)
+    elsewhere = history.statuses.differ(last, history.present)
     points = _in_order([*blocks, moves, _presents(history, issues, elsewhere)])
     early = np.bincount(moves.issue, moves.start < issues.created[moves.issue], minlength=len(last)).astype(np.int64)
     found = Contradictions(np.where(elsewhere, last, UNKNOWN), broken, early, issues.unseen)
@@ -94,8 +107,12 @@ def _creations(history: IssueHistory, issues: _Issues) -> Points:
     before = _at(history.changes.before, issues.first_move, issues.moves > 0, UNKNOWN)
     status = np.where(issues.moves > 0, before, np.where(history.told, history.present, history.first))
     status = np.where(issues.unseen, UNKNOWN, status)
-    at = issues.created
-    return Points(np.arange(len(at)), status, at, at, at, at, at)
+    at = high = issues.created
+    cut = history.issues["missing_entries"].to_numpy() > 0  # Jira leaves out the oldest: it may have had another first
+    if cut.any():
+        moved = _at(history.changes.at, issues.first_move, issues.moves > 0, NO_INSTANT)
+        high = np.where(cut, np.maximum(np.where(issues.moves > 0, moved, history.updated), at), at)
+    return Points(np.arange(len(at)), status, at, at, high, at, at)
 
 
 def _first_versions(history: IssueHistory, issues: _Issues) -> Points:
@@ -118,9 +135,12 @@ def _moves(history: IssueHistory, issues: _Issues) -> tuple[Points, Codes]:
     moves = history.changes
     follows = np.append(False, moves.issue[1:] == moves.issue[:-1]) if len(moves.at) else np.zeros(0, dtype=bool)
     previous = np.append(UNKNOWN, moves.after[:-1])[: len(moves.at)]
-    is_broken = follows & (moves.before >= 0) & (previous >= 0) & (moves.before != previous)
+    is_broken = follows & history.statuses.differ(previous, moves.before)
     earlier = np.append(NO_INSTANT, moves.not_before[:-1])[: len(moves.at)]
     left_low = np.where(is_broken, np.minimum(earlier, moves.not_before), moves.not_before)
+    if (moves.not_before == moves.at).all() and (moves.not_after == moves.at).all() and not is_broken.any():
+        at = moves.at
+        return Points(moves.issue, moves.after, at, at, at, at, at), np.zeros(len(issues.created), dtype=np.int64)
     narrowed = moves.at < moves.not_after
     entered_low = np.where(narrowed, moves.at, moves.not_before)
     left_high = np.where(narrowed, moves.at, moves.not_after)
@@ -142,14 +162,15 @@ def _presents(history: IssueHistory, issues: _Issues, elsewhere: Flags) -> Point
 
 def _in_order(blocks: Sequence[Points]) -> Points:
     """By issue; of one issue in the order of the blocks."""
-    joined = Points(*(np.concatenate([getattr(b, field.name) for b in blocks]) for field in fields(Points)))
+    joined = _each(lambda *arrays: np.concatenate(arrays), *([b for b in blocks if len(b.issue)] or blocks[:1]))
     return joined.take(np.argsort(joined.issue, kind="stable"))
 
 
 def _after_creation(points: Points, created: Codes) -> Points:
     """Nothing of an issue is before its creation; and being called the status that it is in begins nothing."""
     floor = created[points.issue]
-    moved = [np.maximum(getattr(points, f.name), floor) for f in fields(Points)[2:]]
-    points = Points(points.issue, points.status, *moved)
+    if (points.start < floor).any() or (points.entered_low < floor).any() or (points.left_low < floor).any():
+        issue, status = points.issue, points.status
+        points = replace(_each(lambda at: np.maximum(at, floor), points), issue=issue, status=status)
     same = (points.issue[1:] == points.issue[:-1]) & (points.status[1:] == points.status[:-1])
-    return points.take(np.append(True, ~same)[: len(points.issue)])
+    return points.take(np.append(True, ~same)[: len(points.issue)]) if same.any() else points

@@ -63,11 +63,10 @@ def read_issue_history(df: pd.DataFrame, changes: pd.DataFrame | None) -> IssueH
             moves = _given(changes)
             register_versions(connection, df)
             _read_what_is_missing(connection, df)
-        connection.register("_sources", moves.select(["id", "source"]).group_by(["id", "source"]).aggregate([]))
-        asked = {"landed": "landed" in df.columns, "expanded": "changelog" in df.columns}
-        issues = connection.sql(_ISSUES.format(**asked)).to_arrow_table()
+        issues = connection.sql(_ISSUES).to_arrow_table()
         states = connection.sql(_STATES).to_arrow_table()
-    return _assemble(issues, states, moves)
+    dated = "landed" in df.columns or "changelog" in df.columns
+    return _assemble(issues, states, moves, dated=dated)
 
 
 def _check(df: pd.DataFrame) -> None:
@@ -83,7 +82,8 @@ def _given(changes: pd.DataFrame) -> pa.Table:
     missing = [name for name in COLUMNS if name not in changes.columns and name not in ("key", "author", "exact")]
     if missing:
         raise ColumnNotFoundError(f"changes has no column {missing[0]!r}. Give what dk.jira.changelog gave.")
-    moves = changes[(changes["field"] == "status").to_numpy(dtype=bool, na_value=False)]
+    named = (changes[name].astype("str").str.casefold() == "status" for name in ("field", "field_id"))
+    moves = changes[np.logical_or(*named)]
     if moves["changed_at"].isna().any() or moves["id"].isna().any():
         raise DataError("changes has rows without id or changed_at: when they were is not known. Leave them out.")
     texts = {n: as_texts(moves[n]) for n in ("id", "from_value", "from_text", "to_value", "to_text", "source")}
@@ -99,7 +99,7 @@ def _read_what_is_missing(connection: duckdb.DuckDBPyConnection, df: pd.DataFram
         read_no_entries(connection)
 
 
-def _assemble(issues: pa.Table, states: pa.Table, moves: pa.Table) -> IssueHistory:
+def _assemble(issues: pa.Table, states: pa.Table, moves: pa.Table, *, dated: bool) -> IssueHistory:
     instants = {name: _micros(issues[name]) for name in ("created", "updated", "first_seen", "category_changed")}
     issue, moves = _place(issues, moves)
     at = _micros(moves["changed_at"])
@@ -112,10 +112,25 @@ def _assemble(issues: pa.Table, states: pa.Table, moves: pa.Table) -> IssueHisto
     ])  # fmt: skip
     changes = StatusChanges(issue, at, _micros(moves["not_before"]), _micros(moves["not_after"]), *codes[:2])
     latest = max([int(at.max(initial=NO_INSTANT)), int(_micros(issues["latest"]).max(initial=NO_INSTANT))])
+    told = _told(issues, issue, moves["source"], dated=dated)
     return IssueHistory(
-        issues, told=issues["told"].to_numpy(), first=codes[2], present=codes[3], statuses=statuses,
+        issues, told=told, first=codes[2], present=codes[3], statuses=statuses,
         categories=_categories(codes[4], states), changes=changes, latest=latest, **instants,
     )  # fmt: skip
+
+
+def _told(issues: pa.Table, issue: Codes, source: pa.ChunkedArray, *, dated: bool) -> Flags:
+    """Of which issues the history goes back to the creation.
+
+    They have a changelog, or nothing says that they have none. `dated`: the frame says of each whether it has one, or
+    when its versions landed.
+    """
+    from_changelog = pc.equal(source, "changelog").to_numpy()
+    in_changelog = np.bincount(issue[from_changelog], minlength=len(issues)) > 0
+    in_versions = np.bincount(issue[~from_changelog], minlength=len(issues)) > 0
+    several = issues["versions"].to_numpy() > 1
+    told: Flags = (issues["readable"].to_numpy() > 0) | in_changelog | ~(in_versions | several | dated)
+    return told
 
 
 def _micros(column: pa.ChunkedArray) -> Codes:
@@ -125,14 +140,25 @@ def _micros(column: pa.ChunkedArray) -> Codes:
 
 def _place(issues: pa.Table, moves: pa.Table) -> tuple[Codes, pa.Table]:
     """The place of the issue of each change; changes of issues that are not there are left out, the others sorted."""
-    place = pc.index_in(moves["id"], value_set=issues["id"].combine_chunks())
-    moves, place = moves.filter(pc.is_valid(place)), place.drop_null().to_numpy().astype(np.int64)
+    place = _find(moves["id"].combine_chunks(), issues["id"].combine_chunks())
+    if (place < 0).any():
+        moves, place = moves.filter(pa.array(place >= 0)), place[place >= 0]
     at = _micros(moves["changed_at"])
     later = np.diff(place) > 0
     if not (later | ((np.diff(place) == 0) & (np.diff(at) >= 0))).all():
         order = np.lexsort([at, place])
         place, moves = place[order], moves.take(order)
     return place, moves
+
+
+def _find(ids: pa.Array, known: pa.Array) -> Codes:
+    """The place of each id among the known ones, -1 where it is none of them; quick where equal ids stand together."""
+    if not len(ids):
+        return np.zeros(0, dtype=np.int64)
+    begins = np.append(True, pc.not_equal(ids[1:], ids[:-1]).to_numpy(zero_copy_only=False))
+    places = np.flatnonzero(begins)
+    found = pc.fill_null(pc.index_in(ids.take(pa.array(places)), value_set=known), -1).to_numpy()
+    return np.repeat(found.astype(np.int64), np.diff(np.append(places, len(ids))))
 
 
 def _categories(codes: Codes, states: pa.Table) -> dict[int, str]:
@@ -148,15 +174,12 @@ _FOUND = """
     FROM _changes WHERE lower(field) = 'status' OR field_id = 'status'
     ORDER BY id, _changes.changed_at, entry NULLS FIRST, place, item
 """
-# An issue is told of from its creation when it has a changelog, or when nothing says that it has none.
 _ISSUES = """
     SELECT n.id, n.key, n.row, epoch_us(n.created) AS created, epoch_us(n.instant) AS updated, n.status, n.status_id,
            epoch_us(f.instant) AS first_seen, f.status AS first_status, f.status_id AS first_status_id,
            epoch_us(f.status_category_changed) AS category_changed, undated_versions, epoch_us(latest) AS latest,
            coalesce(missing_entries, 0) AS missing_entries, coalesce(undated_entries, 0) AS undated_entries,
-           coalesce(unreadable, 0) AS unreadable,
-           coalesce(readable, 0) > 0 OR coalesce(from_changelog, false)
-               OR NOT ({landed} OR {expanded} OR versions > 1 OR coalesce(from_versions, false)) AS told
+           coalesce(unreadable, 0) AS unreadable, coalesce(readable, 0) AS readable, versions
     FROM (
         SELECT id, max(version) AS newest, min(version) FILTER (instant IS NOT NULL) AS oldest, count(*) AS versions,
                count(*) FILTER (dated AND updated IS NULL) AS undated_versions,
@@ -166,10 +189,6 @@ _ISSUES = """
     JOIN _versions n ON n.id = g.id AND n.version = newest
     LEFT JOIN _versions f ON f.id = g.id AND f.version = oldest
     LEFT JOIN _accounts a ON a.id = g.id
-    LEFT JOIN (
-        SELECT id, bool_or(source = 'changelog') AS from_changelog, bool_or(source = 'versions') AS from_versions
-        FROM _sources GROUP BY id
-    ) s ON s.id = g.id
     ORDER BY n.id
 """
 _STATES = """

@@ -12,15 +12,16 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+MANY = 1_000_000  # pairs of id and name: a table of all that there could be is quicker below
 Codes = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
 class Mentions:
-    """Statuses as rows name them: ids, names (large_string, null where none), and when that was (microseconds)."""
+    """Statuses as rows name them: ids, names (null where none), and when that was (microseconds)."""
 
-    ids: pa.Array
-    names: pa.Array
+    ids: pa.ChunkedArray
+    names: pa.ChunkedArray
     instants: Codes
 
 
@@ -35,6 +36,14 @@ class Statuses:
     def __len__(self) -> int:
         return len(self.names)
 
+    def differ(self, one: Codes, other: Codes) -> npt.NDArray[np.bool_]:
+        """Where two are known, and are not one; of one without id the name tells."""
+        places = {name: n for n, name in enumerate(dict.fromkeys(self.names))}
+        names = np.array([places[name] for name in self.names] + [-1], dtype=np.int64)
+        nameless = np.array([number is None for number in self.ids] + [False])
+        same = (one == other) | ((nameless[one] | nameless[other]) & (names[one] == names[other]))
+        return (one >= 0) & (other >= 0) & ~same
+
 
 def code_statuses(parts: Sequence[Mentions]) -> tuple[Statuses, list[Codes]]:
     """Give each mention the code of its status, -1 where it names none.
@@ -44,7 +53,7 @@ def code_statuses(parts: Sequence[Mentions]) -> tuple[Statuses, list[Codes]]:
     """
     ids, id_codes = _factorize([part.ids for part in parts])
     names, name_codes = _factorize([part.names for part in parts])
-    pairs, distinct = pd.factorize(id_codes * (len(names) + 1) + name_codes)
+    pairs, distinct = _distinct(id_codes * (len(names) + 1) + name_codes, (len(ids) + 1) * (len(names) + 1))
     latest = np.full(len(distinct), np.iinfo(np.int64).min)
     np.maximum.at(latest, pairs, np.concatenate([part.instants for part in parts]))
     named = [_pair(int(pair), ids, names) for pair in distinct]
@@ -54,13 +63,24 @@ def code_statuses(parts: Sequence[Mentions]) -> tuple[Statuses, list[Codes]]:
     return statuses, np.split(codes, ends[:-1])
 
 
-def _factorize(arrays: list[pa.Array]) -> tuple[list[str], Codes]:
+def _distinct(values: Codes, size: int) -> tuple[Codes, Codes]:
+    """Distinct values below `size`, and for each value its place among them."""
+    if size > MANY:
+        found = pd.factorize(values)
+        return found[0].astype(np.int64), np.asarray(found[1])
+    there = np.zeros(size, dtype=bool)
+    there[values] = True
+    return (np.cumsum(there) - 1)[values], np.flatnonzero(there)
+
+
+def _factorize(arrays: list[pa.ChunkedArray]) -> tuple[list[str], Codes]:
     """Distinct texts, and for each row 1 + the place of its text, 0 where it has none."""
-    whole = pa.chunked_array(arrays, pa.large_string()).combine_chunks()
-    whole = whole if isinstance(whole, pa.Array) else pa.concat_arrays(whole.chunks)
-    coded = whole.dictionary_encode()
-    places = pc.fill_null(pc.add(coded.indices.cast(pa.int64()), 1), 0).to_numpy(zero_copy_only=False)
-    return coded.dictionary.to_pylist(), places
+    chunks = [chunk for array in arrays for chunk in array.cast(pa.large_string()).chunks]
+    coded = pa.chunked_array(chunks, pa.large_string()).dictionary_encode().unify_dictionaries()
+    if not coded.num_chunks:
+        return [], np.zeros(0, dtype=np.int64)
+    places = np.concatenate([pc.fill_null(part.indices, -1).to_numpy() for part in coded.chunks])
+    return coded.chunk(0).dictionary.to_pylist(), places.astype(np.int64) + 1
 
 
 Pair = tuple[str | None, str | None]
