@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import random
 from datetime import datetime, timedelta
+from functools import lru_cache
 from itertools import pairwise
 from typing import Any
 
@@ -73,11 +74,25 @@ def issues(*some: History, until: datetime = NOW) -> pd.DataFrame:
     return to_frame(some, until)
 
 
+@lru_cache
+def _known(some: str, until: datetime) -> pd.DataFrame:
+    return status_intervals(to_frame(_SEEN[some], until), phases=PHASES, until=until)
+
+
+_SEEN: dict[str, tuple[History, ...]] = {}
+
+
+def known(*some: History, until: datetime = NOW) -> pd.DataFrame:
+    """Status intervals of issues, as they were at an instant; made once for all tests."""
+    _SEEN[repr(some)] = some
+    return _known(repr(some), until)
+
+
 # --- cycle time by hand -----------------------------------------------------------------------------------------------
 
 
 def test_cycle_time_of_each_case_by_hand() -> None:
-    found = measured(cycle_times(issues(*ALL), phases=PHASES, until=NOW))
+    found = measured(cycle_times(known(*ALL)))
     assert {key: (row["outcome"], row["days"], row["reopened"]) for key, row in found.items()} == {
         "A-1": ("finished", 2.25, 0),  # Wednesday 09:00 to Friday 15:00
         "A-2": ("finished", 7.0, 1),  # 2 to 9 January, the days in Done among them; Rejected is done as well
@@ -97,17 +112,17 @@ def test_cycle_time_of_each_case_by_hand() -> None:
 
 
 def test_cycle_time_in_working_hours_by_hand() -> None:
-    found = measured(cycle_times(issues(*ALL), calendar=OFFICE, phases=PHASES, until=NOW))
+    found = measured(cycle_times(known(*ALL), calendar=OFFICE))
     assert found["A-1"]["seconds"] == (8 + 8 + 6) * 3600  # Wednesday, Thursday, Friday until 15:00
     assert found["A-1"]["days"] == 22 / 8
     assert found["A-2"]["days"] == 5  # 2 to 5, and 8 January
 
 
 def test_statuses_instead_of_phases() -> None:
-    found = measured(cycle_times(issues(*ALL), start=["Selected", "In Review"], done="Done", phases=PHASES, until=NOW))
+    found = measured(cycle_times(known(*ALL), start=["Selected", "In Review"], done="Done"))
     assert found["A-5"]["outcome"] == "in progress"
     assert found["A-2"]["outcome"] == "skipped start"
-    only = measured(cycle_times(issues(*ALL), start=IN_PROGRESS, done=["Rejected"], phases=PHASES, until=NOW))
+    only = measured(cycle_times(known(*ALL), start=IN_PROGRESS, done=["Rejected"]))
     assert (only["A-2"]["days"], only["A-2"]["reopened"]) == (8.0, 0)
     assert only["A-1"]["outcome"] == "in progress"  # Done is no finish here
     assert only["A-6"]["outcome"] == "not started"  # In Review is no start here
@@ -115,14 +130,14 @@ def test_statuses_instead_of_phases() -> None:
 
 def test_until_cuts_the_history() -> None:
     early = moment("2024-01-05")
-    found = measured(cycle_times(issues(*ALL, until=early), phases=PHASES, until=early))
+    found = measured(cycle_times(known(*ALL, until=early)))
     assert (found["A-2"]["outcome"], found["A-2"]["days"]) == ("finished", 2.0)
     assert (found["A-3"]["outcome"], found["A-3"]["days"]) == ("finished", 2.0)
     assert found["A-1"]["outcome"] == "in progress"
 
 
 def test_lead_time_by_hand() -> None:
-    found = measured(lead_times(issues(*ALL), phases=PHASES, until=NOW))
+    found = measured(lead_times(known(*ALL)))
     assert {key: (row["outcome"], row["days"]) for key, row in found.items()} == {
         "A-1": ("finished", 4.25), "A-2": ("finished", 8.0), "A-3": ("open", None), "A-4": ("finished", 1.0),
         "A-5": ("open", None), "A-6": ("open", None), "A-7": ("finished", 1.0), "A-8": ("finished", 0.0),
@@ -147,7 +162,7 @@ def test_percentiles_of_cycle_times_by_hand() -> None:
 
 
 def test_time_in_status_by_hand() -> None:
-    found = time_in_status(issues(REOPENED), phases=PHASES, until=moment("2024-01-12"))
+    found = time_in_status(known(REOPENED, until=moment("2024-01-12")))
     assert found["status"].to_list() == ["Backlog", "In Progress", "Done", "Rejected"]
     assert found["visits"].to_list() == [1, 2, 2, 1]
     assert found["days"].to_list() == [1, 3, 5, 2]
@@ -158,17 +173,17 @@ def test_time_in_status_by_hand() -> None:
 
 
 def test_time_in_phase_joins_the_statuses_of_a_phase() -> None:
-    found = time_in_status(issues(REOPENED), by="phase", phases=PHASES, until=moment("2024-01-12"))
+    found = time_in_status(known(REOPENED, until=moment("2024-01-12")), by="phase")
     assert found["phase"].to_list() == ["To Do", "In Progress", "Done"]
     assert found["visits"].to_list() == [1, 2, 2]  # Done, then Rejected: one stay
     assert found["days"].to_list() == [1, 3, 7]
     with pytest.raises(ParameterError, match="by='month'"):
-        time_in_status(issues(REOPENED), by="month", phases=PHASES, until=NOW)  # type: ignore[arg-type]
+        time_in_status(known(REOPENED), by="month")  # type: ignore[arg-type]
 
 
 def test_a_status_that_is_entered_again_is_current_once() -> None:
     again = history("A-1", ("2024-01-01", "Backlog"), ("2024-01-02", "In Progress"), ("2024-01-04", "Backlog"))
-    found = time_in_status(issues(again), phases=PHASES, until=moment("2024-01-05"))
+    found = time_in_status(known(again, until=moment("2024-01-05")))
     assert found[["status", "visits", "days", "is_current"]].values.tolist() == [
         ["Backlog", 2, 2.0, True], ["In Progress", 1, 2.0, False],
     ]  # fmt: skip
@@ -182,25 +197,23 @@ EFFICIENT = history(
 
 def test_flow_efficiency_by_hand() -> None:
     """Two days of work in ten from start to finish: 20 %; of the eleven from the creation: 18.2 %."""
-    found = measured(flow_efficiency(issues(EFFICIENT), active=IN_PROGRESS, phases=PHASES, until=NOW))["A-1"]
+    found = measured(flow_efficiency(known(EFFICIENT), active=IN_PROGRESS))["A-1"]
     assert (found["active_seconds"], found["waiting_seconds"], found["seconds"]) == (2 * DAY, 8 * DAY, 10 * DAY)
     assert found["efficiency"] == found["efficiency_low"] == found["efficiency_high"] == 0.2
-    lead = measured(flow_efficiency(issues(EFFICIENT), active=IN_PROGRESS, over="lead", phases=PHASES, until=NOW))[
-        "A-1"
-    ]
+    lead = measured(flow_efficiency(known(EFFICIENT), active=IN_PROGRESS, over="lead"))["A-1"]
     assert lead["efficiency"] == pytest.approx(2 / 11)
     with pytest.raises(ParameterError, match="over='all'"):
-        flow_efficiency(issues(EFFICIENT), active=IN_PROGRESS, over="all", phases=PHASES, until=NOW)  # type: ignore[arg-type]
+        flow_efficiency(known(EFFICIENT), active=IN_PROGRESS, over="all")  # type: ignore[arg-type]
 
 
 def test_efficiency_of_each_case() -> None:
-    found = measured(flow_efficiency(issues(*ALL), active="In Progress", phases=PHASES, until=NOW))  # the phase
+    found = measured(flow_efficiency(known(*ALL), active="In Progress"))  # the phase
     assert found["A-1"]["efficiency"] == 1
     assert found["A-2"]["efficiency"] == pytest.approx(3 / 7)  # four days in Done, then reopened
     assert {key for key, row in found.items() if row["efficiency"] is None} == {"A-3", "A-4", "A-5", "A-6", "A-8"}
     assert found["A-3"]["active_seconds"] is None
     instant = history("A-1", ("2024-01-01", "In Progress"), ("2024-01-01", "Done"))
-    row = measured(flow_efficiency(issues(instant), active="In Progress", phases=PHASES, until=NOW))["A-1"]
+    row = measured(flow_efficiency(known(instant), active="In Progress"))["A-1"]
     assert (row["outcome"], row["seconds"], row["efficiency"]) == ("finished", 0.0, None)
 
 
@@ -289,11 +302,10 @@ def check_clock(row: dict[str, Any], clock: Clock) -> None:
 @given(histories(fields=["status"], smallest=5, most_issues=30), st.integers(0, 70 * 24))
 def test_cycle_and_lead_times_are_those_of_the_walk(some: list[History], hours: int) -> None:
     until = START + timedelta(hours=hours)
-    known = [h for h in some if h.created <= until]
-    frame = to_frame(some, until)
-    cycles, leads = (measured(f(frame, until=until, phases=PHASES)) for f in (cycle_times, lead_times))
-    assert set(cycles) == {h.key for h in known}
-    for issue in known:
+    there = [h for h in some if h.created <= until]
+    cycles, leads = (measured(f(known(*some, until=until))) for f in (cycle_times, lead_times))
+    assert set(cycles) == {h.key for h in there}
+    for issue in there:
         clock = walk_clock(issue, until)
         check_clock(cycles[issue.key], clock)
         lead = leads[issue.key]
@@ -304,7 +316,7 @@ def test_cycle_and_lead_times_are_those_of_the_walk(some: list[History], hours: 
 @settings(deadline=None, max_examples=8)
 @given(histories(fields=["status"], smallest=5, most_issues=30))
 def test_time_in_status_is_that_of_the_walk_and_adds_up_to_the_age(some: list[History]) -> None:
-    found = time_in_status(to_frame(some), phases=PHASES, until=LATER)
+    found = time_in_status(known(*some, until=LATER))
     for issue in some:
         rows = found[found["key"] == issue.key]
         walked = walk_statuses(issue, LATER)
@@ -317,7 +329,7 @@ def test_time_in_status_is_that_of_the_walk_and_adds_up_to_the_age(some: list[Hi
             same(None if pd.isna(a) else a, v.left) for a, v in zip(rows["last_left"], walked.values(), strict=True)
         ]
         assert rows["seconds"].sum() == seconds(LATER - issue.created)
-    phases = time_in_status(to_frame(some), by="phase", until=LATER, phases=PHASES)
+    phases = time_in_status(known(*some, until=LATER), by="phase")
     assert phases.groupby("key")["seconds"].sum().to_dict() == found.groupby("key")["seconds"].sum().to_dict()
 
 
@@ -353,7 +365,7 @@ def test_blocked_time_is_that_of_the_walk(some: list[History], statuses: list[st
 def test_flow_efficiency_is_that_of_the_walk(some: list[History]) -> None:
     if not any(status == ACTIVE for issue in some for _, status in issue.moves()):
         return  # a status that no issue was in is refused
-    found = measured(flow_efficiency(to_frame(some), active=ACTIVE, until=LATER, phases=PHASES))
+    found = measured(flow_efficiency(known(*some, until=LATER), active=ACTIVE))
     for issue in some:
         clock, row = walk_clock(issue, LATER), found[issue.key]
         if clock.outcome != "finished":
@@ -445,8 +457,7 @@ def measures(frame: pd.DataFrame, **more: Any) -> list[pd.DataFrame]:
 
 
 def test_issues_and_their_intervals_give_the_same() -> None:
-    frame = issues(*ALL)
-    intervals = status_intervals(frame, phases=PHASES, until=NOW)
+    frame, intervals = issues(*ALL), known(*ALL)
     for one, other in zip(measures(frame, phases=PHASES, until=NOW), measures(intervals), strict=True):
         pd.testing.assert_frame_equal(one, other)
     shuffled = intervals.sample(frac=1, random_state=1)
@@ -455,8 +466,7 @@ def test_issues_and_their_intervals_give_the_same() -> None:
 
 
 def test_input_stays_as_it_was() -> None:
-    frame = issues(*ALL)
-    intervals = status_intervals(frame, phases=PHASES, until=NOW)
+    frame, intervals = issues(*ALL), known(*ALL)
     before = frame.copy(deep=True), intervals.copy(deep=True)
     measures(frame, phases=PHASES, until=NOW)
     measures(intervals)
@@ -465,7 +475,7 @@ def test_input_stays_as_it_was() -> None:
 
 
 def test_intervals_with_a_gap_are_refused() -> None:
-    intervals = status_intervals(issues(*ALL), phases=PHASES, until=NOW)
+    intervals = known(*ALL)
     for broken in (intervals.drop(index=1), intervals.iloc[1:], pd.concat([intervals, intervals])):
         with pytest.raises(DataError, match="not whole"):
             cycle_times(broken)
@@ -483,7 +493,7 @@ def test_intervals_in_working_time_ask_for_their_calendar() -> None:
 
 def test_a_status_in_start_and_done_is_refused() -> None:
     with pytest.raises(ParameterError, match="'In Review' is in start"):
-        cycle_times(issues(*ALL), start=["In Review"], done=["Done", "In Review"], phases=PHASES, until=NOW)
+        cycle_times(known(*ALL), start=["In Review"], done=["Done", "In Review"])
 
 
 def test_statuses_without_a_phase_are_named_with_a_mapping() -> None:
@@ -504,11 +514,11 @@ def test_statuses_without_a_phase_are_named_with_a_mapping() -> None:
 
 def test_a_misspelt_status_is_refused() -> None:
     with pytest.raises(ParameterError, match=r"'In Reviw' is no phase and no status.*In Review"):
-        cycle_times(issues(*ALL), start=["In Reviw"], phases=PHASES, until=NOW)
+        cycle_times(known(*ALL), start=["In Reviw"])
 
 
 def test_no_issues_give_no_rows_of_the_same_columns() -> None:
-    full = status_intervals(issues(*ALL), phases=PHASES, until=NOW)
+    full = known(*ALL)
     for some, none in zip(measures(full), measures(full.iloc[:0]), strict=True):
         assert not len(none)
         assert list(none.columns) == list(some.columns)
@@ -516,7 +526,7 @@ def test_no_issues_give_no_rows_of_the_same_columns() -> None:
 
 
 def test_types_of_the_columns() -> None:
-    found = cycle_times(issues(*ALL), phases=PHASES, until=NOW)
+    found = cycle_times(known(*ALL))
     kinds = found.dtypes.astype(str).to_dict()
     assert {kinds[c] for c in ("id", "key", "status", "phase", "outcome")} == {"str"}
     assert {kinds[c] for c in ("created", "started_at", "finished_at")} == {"datetime64[us, UTC]"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import lru_cache
 from itertools import pairwise
 from typing import Any
 
@@ -57,11 +58,25 @@ def issues(*some: History, until: datetime = LATEST) -> pd.DataFrame:
     return to_frame(some, until)
 
 
+@lru_cache
+def _known(some: str, until: datetime) -> pd.DataFrame:
+    return status_intervals(to_frame(_SEEN[some], until), phases=PHASES, until=until)
+
+
+_SEEN: dict[str, tuple[History, ...]] = {}
+
+
+def known(*some: History, until: datetime = LATEST) -> pd.DataFrame:
+    """Status intervals of issues, as they were at an instant; made once for all tests."""
+    _SEEN[repr(some)] = some
+    return _known(repr(some), until)
+
+
 # --- throughput -------------------------------------------------------------------------------------------------------
 
 
 def test_throughput_by_hand() -> None:
-    found = throughput(issues(*ALL), phases=PHASES, until=LATEST)
+    found = throughput(known(*ALL))
     assert found["period_start"].dt.strftime("%d").to_list() == ["01", "08", "15", "22", "29"]
     assert found["finished"].to_list() == [2, 1, 0, 1, 0]  # the reopened one in its last week, the open one in none
     assert found["finished_low"].to_list() == found["finished_high"].to_list() == found["finished"].to_list()
@@ -73,16 +88,16 @@ def test_throughput_by_hand() -> None:
 
 def test_the_first_period_is_complete_only_if_it_began_with_the_first_issue() -> None:
     late = history("A-1", ("2024-01-02", "In Progress"), ("2024-01-03", "Done"))
-    assert throughput(issues(late), phases=PHASES, until=moment("2024-01-15"))["complete"].to_list() == [False, True]
-    assert throughput(issues(late), freq="D", phases=PHASES, until=moment("2024-01-04"))["complete"].to_list() == [
+    assert throughput(known(late, until=moment("2024-01-15")))["complete"].to_list() == [False, True]
+    assert throughput(known(late, until=moment("2024-01-04")), freq="D")["complete"].to_list() == [
         True,
         True,
     ]
 
 
 def test_months_and_days() -> None:
-    assert throughput(issues(*ALL), freq="M", phases=PHASES, until=LATEST)["finished"].to_list() == [4]
-    days = throughput(issues(*ALL), freq="D", phases=PHASES, until=LATEST)
+    assert throughput(known(*ALL), freq="M")["finished"].to_list() == [4]
+    days = throughput(known(*ALL), freq="D")
     assert len(days) == 31
     assert days.loc[days["finished"] > 0, "period_start"].dt.day.to_list() == [4, 5, 9, 24]
 
@@ -90,7 +105,7 @@ def test_months_and_days() -> None:
 def test_the_zone_says_in_which_day_it_was() -> None:
     late = history("A-1", ("2024-01-01 12:00", "In Progress"), ("2024-01-02 23:30", "Done"))
     for zone, day in (("UTC", 2), ("Europe/Berlin", 3)):
-        found = throughput(issues(late), freq="D", zone=zone, phases=PHASES, until=moment("2024-01-05"))
+        found = throughput(known(late, until=moment("2024-01-05")), freq="D", zone=zone)
         one = found.loc[found["finished"] == 1, "period_start"].iloc[0]
         assert one.tz_convert(zone).day == day
         assert one.tz_convert(zone).hour == 0
@@ -98,10 +113,8 @@ def test_the_zone_says_in_which_day_it_was() -> None:
 
 def test_a_finish_at_the_border_belongs_to_the_period_that_begins() -> None:
     border = history("A-1", ("2024-01-01", "In Progress"), ("2024-01-08", "Done"))
-    assert throughput(issues(border), phases=PHASES, until=moment("2024-01-20"))["finished"].to_list() == [0, 1, 0]
-    assert throughput(issues(border), phases=PHASES, until=moment("2024-01-08"))["finished"].to_list() == [
-        1
-    ]  # at the very end
+    assert throughput(known(border, until=moment("2024-01-20")))["finished"].to_list() == [0, 1, 0]
+    assert throughput(known(border, until=moment("2024-01-08")))["finished"].to_list() == [1]  # at the very end
 
 
 @settings(deadline=None, max_examples=8)
@@ -111,7 +124,7 @@ def test_a_finish_at_the_border_belongs_to_the_period_that_begins() -> None:
     st.sampled_from(["UTC", "America/New_York"]),
 )
 def test_throughput_is_that_of_the_walk(some: list[History], freq: Any, zone: str) -> None:
-    found = throughput(to_frame(some), freq=freq, zone=zone, until=LATER, phases=PHASES)
+    found = throughput(known(*some, until=LATER), freq=freq, zone=zone)
     expected: dict[datetime, int] = {}
     for issue in some:
         finished = walk_clock(issue, LATER).finished
@@ -148,7 +161,7 @@ def test_throughput_goes_into_a_forecast() -> None:
         history(f"A-{n + 1}", (f"2024-01-{n + 1:02d} 08:00", "In Progress"), (f"2024-01-{n + 1:02d} 16:00", "Done"))
         for n in range(20)
     ]
-    table = throughput(issues(*steady), freq="D", phases=PHASES, until=moment("2024-01-21 12:00"))
+    table = throughput(known(*steady, until=moment("2024-01-21 12:00")), freq="D")
     assert table["finished"].to_list() == [1] * 20 + [0]
     assert table["complete"].to_list() == [False] + [True] * 19 + [False]
     found = forecast(table, items=5)
@@ -161,17 +174,17 @@ def test_throughput_goes_into_a_forecast() -> None:
 
 def test_aging_work_by_hand() -> None:
     """On the 8th cycle times of 3 (A-1), 1 (A-2), 1 (A-4) and 1 day (A-5) are known: A-3 has gone on for 4 days."""
-    found = aging_work(issues(*ALL), at=moment("2024-01-08"), phases=PHASES, until=LATEST)
+    found = aging_work(known(*ALL), at=moment("2024-01-08"))
     assert found["key"].to_list() == ["A-3"]
     assert found["age_days"].to_list() == [4.0]
     assert found["percentile"].to_list() == [100.0]
     assert found["past_issues"].to_list() == [4]
-    early = aging_work(issues(*ALL), at=moment("2024-01-04 12:00"), phases=PHASES, until=LATEST)
+    early = aging_work(known(*ALL), at=moment("2024-01-04 12:00"))
     # A-1 since the 2nd, A-3 since the 4th; finished are A-2, A-4 and A-5 with one day each
     assert early["key"].to_list() == ["A-1", "A-3"]
     assert early["age_days"].to_list() == [2.5, 0.5]
     assert early["percentile"].to_list() == [100.0, 0.0]
-    now = aging_work(issues(*ALL), phases=PHASES, until=LATEST)
+    now = aging_work(known(*ALL))
     assert now["key"].to_list() == ["A-5"]
     assert now["age_days"].to_list() == [28.5]  # from its first start
     assert now["status_age_days"].to_list() == [11.5]
@@ -185,9 +198,9 @@ def test_percentile_of_an_age_counts_cycle_times_of_the_same_length() -> None:
     done = [history(f"A-{n}", ("2024-01-01", "In Progress"), (f"2024-01-{n + 1:02d}", "Done")) for n in (1, 2, 3, 4)]
     going = history("A-9", ("2024-01-10", "In Progress"))
     for at, percentile in (("2024-01-11", 25), ("2024-01-13", 75), ("2024-01-12 23:59", 50), ("2024-01-20", 100)):
-        found = aging_work(issues(*done, going), at=moment(at), phases=PHASES, until=LATEST)
+        found = aging_work(known(*done, going), at=moment(at))
         assert found["percentile"].to_list() == [percentile]
-    alone = aging_work(issues(going), at=moment("2024-01-11"), phases=PHASES, until=LATEST)
+    alone = aging_work(known(going), at=moment("2024-01-11"))
     assert alone["percentile"].isna().all()
     assert alone["past_issues"].to_list() == [0]
 
@@ -195,7 +208,7 @@ def test_percentile_of_an_age_counts_cycle_times_of_the_same_length() -> None:
 def test_aging_in_working_days() -> None:
     going = history("A-1", ("2024-01-05 12:00", "In Progress"))  # a Friday
     found = aging_work(
-        issues(going), at=moment("2024-01-09 11:00"), calendar=WorkingCalendar(), until=LATEST, phases=PHASES
+        issues(going), at=moment("2024-01-09 11:00"), calendar=WorkingCalendar(), phases=PHASES, until=LATEST
     )
     assert found["age_seconds"].to_list() == [(5 + 8 + 2) * 3600]
     assert found["age_days"].to_list() == [15 / 8]
@@ -203,11 +216,11 @@ def test_aging_in_working_days() -> None:
 
 def test_the_future_is_not_known() -> None:
     with pytest.raises(DataError, match="lies after 2024-01-31 12:00"):
-        aging_work(issues(*ALL), at=moment("2024-02-01"), phases=PHASES, until=LATEST)
+        aging_work(known(*ALL), at=moment("2024-02-01"))
     with pytest.raises(DataError, match="after 2024-01-31 12:00"):
-        cumulative_flow(issues(*ALL), at=[moment("2024-02-01")], phases=PHASES, until=LATEST)
+        cumulative_flow(known(*ALL), at=[moment("2024-02-01")])
     with pytest.raises(DataError, match="time zone"):
-        aging_work(issues(*ALL), at=pd.Timestamp("2024-01-08"), phases=PHASES, until=LATEST)
+        aging_work(known(*ALL), at=pd.Timestamp("2024-01-08"))
 
 
 @settings(deadline=None, max_examples=8)
@@ -215,7 +228,7 @@ def test_the_future_is_not_known() -> None:
 def test_aging_work_is_that_of_the_walk(some: list[History], hours: int) -> None:
     at = min(h.created for h in some) + timedelta(hours=hours)
     at = min(at, LATER)
-    found = aging_work(to_frame(some), at=at, until=LATER, phases=PHASES)
+    found = aging_work(known(*some, until=LATER), at=at)
     clocks = {h.key: walk_clock(h, at) for h in some if h.created <= at}
     past = [c.finished - c.started for c in clocks.values() if c.started and c.finished]
     going = {key: at - c.started for key, c in clocks.items() if c.started and not c.finished}
@@ -240,7 +253,7 @@ def counts(found: pd.DataFrame, by: str = "phase") -> pd.DataFrame:
 
 
 def test_cumulative_flow_by_hand() -> None:
-    found = cumulative_flow(issues(FIRST, SECOND, THIRD), phases=PHASES, until=moment("2024-01-09 12:00"))
+    found = cumulative_flow(known(FIRST, SECOND, THIRD, until=moment("2024-01-09 12:00")))
     assert found["phase"].head(3).to_list() == ["To Do", "In Progress", "Done"]
     table = counts(found)
     assert table.index[-1] == moment("2024-01-09 12:00")
@@ -251,20 +264,20 @@ def test_cumulative_flow_by_hand() -> None:
 
 
 def test_cumulative_flow_by_status_in_order_of_the_phases() -> None:
-    found = cumulative_flow(issues(*ALL), by="status", phases=PHASES, until=LATEST)
+    found = cumulative_flow(known(*ALL), by="status")
     order = found["status"].drop_duplicates().to_list()
     assert order == ["Backlog", "Selected", "In Progress", "In Review", "Done", "Rejected"]
     last = found[found["at"] == LATEST].set_index("status")["issues"]
     assert last[last > 0].to_dict() == {"Backlog": 1, "In Review": 1, "Done": 3, "Rejected": 1}
     with pytest.raises(ParameterError, match="by='type'"):
-        cumulative_flow(issues(*ALL), by="type", until=LATEST)  # type: ignore[arg-type]
+        cumulative_flow(known(*ALL), by="type")  # type: ignore[arg-type]
 
 
 def test_midnights_of_a_zone_and_months() -> None:
-    found = cumulative_flow(issues(*ALL), zone="Asia/Kolkata", phases=PHASES, until=LATEST)
+    found = cumulative_flow(known(*ALL), zone="Asia/Kolkata")
     local = found["at"].drop_duplicates().dt.tz_convert("Asia/Kolkata")
     assert set(local.iloc[:-1].dt.strftime("%H:%M")) == {"00:00"}
-    months = cumulative_flow(issues(*ALL), freq="M", phases=PHASES, until=LATEST)["at"].drop_duplicates()
+    months = cumulative_flow(known(*ALL), freq="M")["at"].drop_duplicates()
     assert months.to_list() == [moment("2024-01-01"), LATEST]
 
 
@@ -275,7 +288,7 @@ def test_midnights_of_a_zone_and_months() -> None:
     st.sampled_from("DWM"),
 )
 def test_cumulative_flow_is_that_of_the_walk(some: list[History], by: Any, freq: Any) -> None:
-    found = cumulative_flow(to_frame(some), by=by, freq=freq, until=LATER, phases=PHASES)
+    found = cumulative_flow(known(*some, until=LATER), by=by, freq=freq)
     table = counts(found, by)
     for at, row in table.iterrows():
         expected: dict[str, int] = {}
@@ -317,11 +330,11 @@ def test_littles_law_by_hand() -> None:
     """
     some = [FIRST, SECOND, history("A-3", ("2024-01-03", "Backlog"), ("2024-01-09", "Done"))]
     until = moment("2024-01-09")
-    table = counts(cumulative_flow(issues(*some), phases=PHASES, until=until))
+    table = counts(cumulative_flow(known(*some, until=until)))
     still_open = (table["To Do"] + table["In Progress"]).to_numpy()
     assert still_open[:-1].tolist() == [1, 2, 3, 2, 1, 1, 1, 1]  # each for the day that follows
     average_open = still_open[:-1].sum() / 8
-    waited = lead_times(issues(*some), phases=PHASES, until=until)["days"]
+    waited = lead_times(known(*some, until=until))["days"]
     assert waited.to_list() == [4, 2, 6]
     assert average_open == 1.5 == 3 / 8 * waited.mean()
 
@@ -333,8 +346,8 @@ def test_littles_law_holds_on_the_cumulative_flow(some: list[History]) -> None:
     end = LATER
     closed = [replace(issue, events=(*issue.events, *_closing(issue, end - timedelta(hours=1)))) for issue in some]
     instants = sorted({at for h in closed for at, _ in h.moves()} | {end})
-    frame = to_frame(closed)
-    table = counts(cumulative_flow(frame, at=instants, until=end, phases=PHASES))
+    intervals = known(*closed, until=end)
+    table = counts(cumulative_flow(intervals, at=instants))
     still_open = (table["To Do"] + table["In Progress"]).to_numpy()
     steps = np.diff([at.timestamp() for at in instants])
     area = float((still_open[:-1] * steps).sum())
@@ -346,7 +359,7 @@ def test_littles_law_holds_on_the_cumulative_flow(some: list[History]) -> None:
     )
     assert area == pytest.approx(in_system)
     assert still_open[-1] == 0
-    leads, cycles = lead_times(frame, until=end, phases=PHASES), cycle_times(frame, until=end, phases=PHASES)
+    leads, cycles = lead_times(intervals), cycle_times(intervals)
     assert (leads["outcome"] == "finished").all()
     if not leads["reopened"].any():  # then the time in the system is the lead time
         assert area == pytest.approx(leads["seconds"].sum())
@@ -377,8 +390,7 @@ def measures(frame: pd.DataFrame, **more: Any) -> list[pd.DataFrame]:
 
 
 def test_issues_and_their_intervals_give_the_same_and_stay_as_they_were() -> None:
-    frame = issues(*ALL)
-    intervals = status_intervals(frame, phases=PHASES, until=LATEST)
+    frame, intervals = issues(*ALL), known(*ALL)
     before = frame.copy(deep=True), intervals.copy(deep=True)
     for one, other in zip(measures(frame, phases=PHASES, until=LATEST), measures(intervals), strict=True):
         pd.testing.assert_frame_equal(one, other)
@@ -387,14 +399,14 @@ def test_issues_and_their_intervals_give_the_same_and_stay_as_they_were() -> Non
 
 
 def test_no_issues_give_no_rows_of_the_same_columns() -> None:
-    full = status_intervals(issues(*ALL), phases=PHASES, until=LATEST)
+    full = known(*ALL)
     for some, none in zip(measures(full), measures(full.iloc[:0]), strict=True):
         assert not len(none)
         assert none.dtypes.astype(str).to_dict() == some.dtypes.astype(str).to_dict()
 
 
 def test_types_of_the_columns() -> None:
-    table, aging, flow, _ = measures(issues(*ALL), phases=PHASES, until=LATEST)
+    table, aging, flow, _ = measures(known(*ALL))
     assert {str(table[c].dtype) for c in ("period_start", "period_end")} == {"datetime64[us, UTC]"}
     assert {str(table[c].dtype) for c in ("finished", "finished_low", "finished_high")} == {"int64"}
     assert {str(flow[c].dtype) for c in ("issues", "issues_low", "issues_high")} == {"int64"}
@@ -405,9 +417,9 @@ def test_types_of_the_columns() -> None:
 def test_unknown_frequencies_and_zones_are_refused() -> None:
     for measure in (throughput, cumulative_flow):
         with pytest.raises(DataError, match="freq='Q'"):
-            measure(issues(*ALL), freq="Q", until=LATEST)  # type: ignore[operator]
+            measure(known(*ALL), freq="Q")  # type: ignore[operator]
         with pytest.raises(DataError, match="Did you mean Europe/Vienna"):
-            measure(issues(*ALL), zone="Europe/Viena", until=LATEST)  # type: ignore[operator]
+            measure(known(*ALL), zone="Europe/Viena")  # type: ignore[operator]
 
 
 def test_statuses_without_a_phase_are_named() -> None:
