@@ -116,8 +116,9 @@ def read_history(
     """Make the tables `_versions`, `_items`, `_changelogs` and the view `_changes` in the connection."""
     register_versions(connection, df)
     _check_history(df)
-    read_entries(connection, fields, authors=authors)
     compared = compared_fields(df, fields)
+    names = [name for each in compared for name in (each.field, each.field_id) if name]
+    read_entries(connection, None if fields is None else [*fields, *names], authors=authors)
     register_values(connection, df, compared)
     connection.execute(f"CREATE OR REPLACE TEMP VIEW _changes AS {_CHANGES.format(differences=differences(compared))}")
 

@@ -82,8 +82,8 @@ def _given(changes: pd.DataFrame) -> pa.Table:
     missing = [name for name in COLUMNS if name not in changes.columns and name not in ("key", "author", "exact")]
     if missing:
         raise ColumnNotFoundError(f"changes has no column {missing[0]!r}. Give what dk.jira.changelog gave.")
-    named = (changes[name].astype("str").str.casefold() == "status" for name in ("field", "field_id"))
-    moves = changes[np.logical_or(*named)]
+    of_jira = changes["field_id"].isna() | (changes["field_id"] == "status")  # a custom field may have that name, too
+    moves = changes[(changes["field"] == "status") & of_jira]
     if moves["changed_at"].isna().any() or moves["id"].isna().any():
         raise DataError("changes has rows without id or changed_at: when they were is not known. Leave them out.")
     texts = {n: as_texts(moves[n]) for n in ("id", "from_value", "from_text", "to_value", "to_text", "source")}
@@ -171,7 +171,7 @@ def _categories(codes: Codes, states: pa.Table) -> dict[int, str]:
 _FOUND = """
     SELECT id, from_value, from_text, to_value, to_text, source, epoch_us(changed_at) AS changed_at,
            epoch_us(not_before) AS not_before, epoch_us(not_after) AS not_after
-    FROM _changes WHERE lower(field) = 'status' OR field_id = 'status'
+    FROM _changes WHERE field = 'status' AND coalesce(field_id, 'status') = 'status'
     ORDER BY id, _changes.changed_at, entry NULLS FIRST, place, item
 """
 _ISSUES = """

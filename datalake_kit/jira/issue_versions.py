@@ -81,16 +81,17 @@ def _none(rows: int) -> pa.Array:
 
 def _changelog_texts(column: pd.Series[Any]) -> pa.Array:
     """Each changelog as JSON text; null where there is none."""
-    if not pd.api.types.is_string_dtype(column.dtype):
-        column = column.map(_as_json).astype("str")
-    texts = pa.array(column.array, pa.large_string(), from_pandas=True)
-    return texts
+    if not isinstance(column.dtype, pd.StringDtype):
+        column = column.astype(object).map(_as_json)
+    return pa.array(column.array, pa.large_string(), from_pandas=True)
 
 
 def _as_json(value: Any) -> Any:
     if isinstance(value, dict | list | np.ndarray):
-        return json.dumps(value, ensure_ascii=False, default=_plain)
-    return value
+        value = json.dumps(value, ensure_ascii=False, default=_plain)
+    return (
+        value.encode("utf-8", "replace").decode() if isinstance(value, str) else None if pd.isna(value) else str(value)
+    )
 
 
 def _plain(value: Any) -> Any:

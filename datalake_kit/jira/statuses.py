@@ -42,7 +42,8 @@ class Statuses:
         names = np.array([places[name] for name in self.names] + [-1], dtype=np.int64)
         nameless = np.array([number is None for number in self.ids] + [False])
         same = (one == other) | ((nameless[one] | nameless[other]) & (names[one] == names[other]))
-        return (one >= 0) & (other >= 0) & ~same
+        different: npt.NDArray[np.bool_] = (one >= 0) & (other >= 0) & ~same
+        return different
 
 
 def code_statuses(parts: Sequence[Mentions]) -> tuple[Statuses, list[Codes]]:

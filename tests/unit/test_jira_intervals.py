@@ -402,6 +402,16 @@ def test_present_statuses_without_ids_are_known_by_name() -> None:
     assert status_intervals(frame, twice)["problem"].isna().all()
 
 
+def test_a_field_of_the_site_that_is_called_status_is_another_one() -> None:
+    frame = issue(("2026-03-03T08:00Z", "Open", "Doing"))
+    other = {"field": "status", "fieldId": "customfield_7", "from": None, "to": "9", "toString": "Red"}
+    text = frame["changelog"][0].replace('"items": [', f'"items": [{json.dumps(other)}, ')
+    assert len(changelog(frame.assign(changelog=text))) == 2
+    found = status_intervals(frame.assign(changelog=text))
+    assert found["status"].to_list() == ["Open", "Doing"]
+    pd.testing.assert_frame_equal(status_intervals(frame, changelog(frame.assign(changelog=text))), found)
+
+
 # --- phases ---------------------------------------------------------------------------------------------------------
 
 
