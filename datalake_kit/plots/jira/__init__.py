@@ -11,8 +11,26 @@ Each takes what the measure of the same name in `dk.jira` gives, and `ax` (None:
 
 from __future__ import annotations
 
+from datalake_kit.plots.jira.cycles import cycle_time_histogram, cycle_time_scatter
+from datalake_kit.plots.jira.flow import aging, cumulative_flow
+from datalake_kit.plots.jira.forecasts import forecast
+from datalake_kit.plots.jira.graph import links
 from datalake_kit.plots.jira.lettering import drawable
+from datalake_kit.plots.jira.sprints import burndown, burnup, velocity
 from datalake_kit.plots.jira.status import status_by_type
 from datalake_kit.plots.jira.tree import hierarchy
 
-__all__ = ["drawable", "hierarchy", "status_by_type"]
+__all__ = [
+    "aging",
+    "burndown",
+    "burnup",
+    "cumulative_flow",
+    "cycle_time_histogram",
+    "cycle_time_scatter",
+    "drawable",
+    "forecast",
+    "hierarchy",
+    "links",
+    "status_by_type",
+    "velocity",
+]

@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+import matplotlib.dates
 import pandas as pd
-from matplotlib import dates as mdates
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
+from matplotlib.transforms import ScaledTranslation
 
 from datalake_kit.errors import ColumnNotFoundError, DataError, did_you_mean
 from datalake_kit.plots import style
 from datalake_kit.plots.jira.lettering import drawable, families
+
+mdates: Any = matplotlib.dates  # its annotations are not complete
 
 # category -> colour, hatch, sign: told apart in black and white too
 CATEGORIES = {
@@ -23,13 +26,13 @@ CATEGORIES = {
 }
 
 
-def new_axes(ax: Axes | None, height: float) -> Axes:
+def new_axes(ax: Axes | None, height: float, *, width: float = 9.0) -> Axes:
     """Return the axes given, or new ones, in a notebook shown like any others."""
     import matplotlib.pyplot as plt
 
     # Chooses the backend now: what that sets within the style would be undone with the style.
     plt.draw_if_interactive()  # type: ignore[no-untyped-call, unused-ignore]
-    return style.axes(ax, height=height)
+    return style.axes(ax, width=width, height=height)
 
 
 def require(df: pd.DataFrame, *columns: str) -> None:
@@ -86,6 +89,12 @@ def use_counts(ax: Axes, label: str, highest: float) -> None:
     ax.set_ylim(0, max(highest, 1) * 1.08)
     ax.yaxis.set_major_locator(MaxNLocator(integer=True))
     ax.set_ylabel(label)
+
+
+def legend_below(ax: Axes, columns: int, *, inches: float = 0.55) -> None:
+    """Put the legend so many inches under the axis, whatever the height of the figure."""
+    below = ax.transAxes + ScaledTranslation(0, -inches, ax.figure.dpi_scale_trans)
+    ax.legend(loc="upper left", bbox_to_anchor=(0, 0), bbox_transform=below, ncols=columns)
 
 
 def spread(places: Iterable[float], least: float, low: float, high: float) -> list[float]:
