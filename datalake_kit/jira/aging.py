@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from datalake_kit.errors import DataError
-from datalake_kit.jira.calendar import WorkingCalendar, to_micros
+from datalake_kit.jira.calendar import WorkingCalendar
 from datalake_kit.jira.flow import (
     FINISHED,
     IN_PROGRESS,
@@ -19,7 +19,7 @@ from datalake_kit.jira.flow import (
     span_instants,
     start_and_done,
 )
-from datalake_kit.jira.stretches import Edges, Histories, Names, Seconds, from_micros, read_histories
+from datalake_kit.jira.stretches import Edges, Histories, Names, Seconds, from_micros, read_histories, read_instants
 
 
 def aging_work(
@@ -43,7 +43,7 @@ def aging_work(
     df, start, done, changes, calendar, phases, until
         As `cycle_times`.
     at
-        An instant with zone. None: the end of what is known.
+        An instant with zone (a text is UTC). None: the end of what is known.
 
     Returns
     -------
@@ -64,7 +64,9 @@ def aging_work(
 
     Examples
     --------
-    >>> aging_work(issues)[["key", "status", "age_days", "percentile"]]       # doctest: +SKIP
+    >>> from datalake_kit.jira.example import example_issues
+    >>> aging_work(example_issues())[["key", "status", "age_days", "percentile"]].values.tolist()
+    [['A-2', 'In Progress', 6.0, 100.0]]
     """
     histories = read_histories(df, changes=changes, calendar=calendar, phases=phases, until=until)
     moment = _read_moment(at, histories)
@@ -77,7 +79,7 @@ def aging_work(
 def _read_moment(at: Any, histories: Histories) -> int:
     if at is None:
         return histories.until
-    moment = int(to_micros([at])[0])
+    moment = int(read_instants(at)[0])
     if histories.count and moment > histories.until:
         known = pd.Timestamp(histories.until, unit="us", tz="UTC")
         raise DataError(f"at={at} lies after {known}, the end of what is known. Give an earlier one, or until= too.")

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from datalake_kit.errors import DataError, ParameterError, did_you_mean
-from datalake_kit.jira.calendar import NO_INSTANT, WorkingCalendar
+from datalake_kit.jira.calendar import NO_INSTANT, WorkingCalendar, to_micros
 from datalake_kit.jira.changelog import changelog
 from datalake_kit.jira.intervals import are_intervals
 from datalake_kit.jira.names import ATTRIBUTE, snake_case
@@ -44,12 +44,14 @@ def blocked_time(
     - Missing: an issue without a change of the flag has had its present flag since it was created. A flag whose first
       change takes it away was set at creation. A status without a phase is refused, when `done` is a phase.
 
-    A block that began and ended at one instant is none.
+    A block that began and ended at one instant is none. Low and high are the bounds of each block as it was found, with
+    the changes in the order in which they stand; of what changed between two versions the order is not known.
 
     Parameters
     ----------
     df, changes, calendar, phases, until
-        As `cycle_times`. The changes of the flag come from the same changelog: with status intervals give `changes`.
+        As `cycle_times`. The changes of the flag come from the same changelog: with status intervals give `changes`,
+        for they say nothing of flags, and without `changes` only `blocked` would count.
     blocked
         Statuses (or a phase) in which an issue is blocked. None: the flag alone.
     flagged
@@ -73,7 +75,9 @@ def blocked_time(
 
     Examples
     --------
-    >>> blocked_time(issues, blocked=["Blocked"])[["key", "blocked_days", "is_blocked"]]      # doctest: +SKIP
+    >>> from datalake_kit.jira.example import example_issues
+    >>> blocked_time(example_issues())[["key", "times_blocked", "blocked_days"]].values.tolist()
+    [['A-1', 0, 0.0], ['A-2', 1, 1.0], ['A-3', 0, 0.0]]
     """
     if blocked is None and flagged is None:
         raise ParameterError("Nothing says what is blocked: give blocked= (statuses), flagged= (a field), or both.")
@@ -124,7 +128,8 @@ def _read_flags(df: pd.DataFrame, changes: pd.DataFrame | None, histories: Histo
         nothing = np.zeros(0, np.int64)
         return _Flags(nothing, Edges(nothing, nothing, nothing), nothing.astype(bool), at_creation)
     issue = ids.get_indexer(pd.Index(mine["id"]))
-    order = np.flatnonzero(issue >= 0)[np.argsort(issue[issue >= 0], kind="stable")]
+    order = np.lexsort((to_micros(mine["changed_at"]), issue))  # stable: changes of one instant stay in their order
+    order = order[issue[order] >= 0]
     mine, issue = mine.iloc[order], issue[order].astype(np.int64)
     first = np.unique(issue, return_index=True)[1]
     at_creation[issue[first]] = _is_set(mine["from_text"], mine["from_value"])[first]

@@ -8,11 +8,10 @@ import numpy as np
 import pandas as pd
 
 from datalake_kit.errors import DataError
-from datalake_kit.jira.calendar import to_micros
 from datalake_kit.jira.periods import Frequency, check_periods
 from datalake_kit.jira.phases import PHASES
 from datalake_kit.jira.status_time import number_labels
-from datalake_kit.jira.stretches import Histories, Micros, Rows, Runs, from_micros, read_histories
+from datalake_kit.jira.stretches import Histories, Micros, Rows, Runs, from_micros, read_histories, read_instants
 from datalake_kit.jira.throughput import known_bounds
 
 
@@ -28,7 +27,8 @@ def cumulative_flow(
     - Reopened: an issue that leaves done is counted where it is, so the line of done falls.
     - Skipped: a phase that an issue was never in never counts it.
     - Open: counts where it is, up to the end of what is known.
-    - Missing: a status without a phase is refused by `by="phase"`, and is a status like others by `by="status"`.
+    - Missing: a status without a phase is refused by `by="phase"`, and is a status like others by `by="status"`. Where
+      issues have time before their first version, in which their status is not known, a row without a phase counts it.
 
     Little's law holds on it: where a window begins and ends without open issues, the area below the lines that are not
     done equals the sum of the lead times of its issues, so average number open = average arrivals a day x average
@@ -45,7 +45,7 @@ def cumulative_flow(
     zone
         A time zone.
     at
-        The instants, with zone, instead of `freq`.
+        The instants, with zone (texts are UTC), instead of `freq`.
 
     Returns
     -------
@@ -67,7 +67,10 @@ def cumulative_flow(
 
     Examples
     --------
-    >>> cumulative_flow(issues).pivot(index="at", columns="phase", values="issues")       # doctest: +SKIP
+    >>> from datalake_kit.jira.example import example_issues
+    >>> found = cumulative_flow(example_issues(), at=["2026-03-05T12:00Z"])
+    >>> found[["phase", "issues"]].values.tolist()
+    [['To Do', 0], ['In Progress', 1], ['Done', 1]]
     """
     check_periods(freq, zone)
     histories = read_histories(df, changes=changes, phases=phases, until=until)
@@ -94,7 +97,7 @@ def _midnights(histories: Histories, freq: str, zone: str) -> Micros:
 
 
 def _read_moments(at: Any, histories: Histories) -> Micros:
-    moments = np.unique(to_micros(at))
+    moments = np.unique(read_instants(at))
     if len(moments) and histories.count and moments[-1] > histories.until:
         late, known = (pd.Timestamp(m, unit="us", tz="UTC") for m in (int(moments[-1]), histories.until))
         raise DataError(f"at holds {late}, after {known}, the end of what is known. Leave it out, or give until= too.")

@@ -42,7 +42,9 @@ def cycle_times(
     - Skipped: an issue that is done without ever having been in `start` has a finish and no cycle time ("skipped
       start").
     - Open: no cycle time yet; its age is in `aging_work`.
-    - Missing: a status without a phase is refused, when phases are asked for.
+    - Missing: a status without a phase is refused, when phases are asked for. Time before the first version of an
+      issue, in which its status is not known, is in no phase; a start or finish after it may be as early as the
+      creation.
 
     Where the history comes from the differences between versions, the instants are not exact; `*_low` and `*_high` are
     what they allow. What was done and undone between two versions has left no trace and is in no bound.
@@ -61,7 +63,7 @@ def cycle_times(
     Returns
     -------
     DataFrame
-        One row an issue, in order of the histories: `id`, `key`; `status` and `phase` (the present ones); `created`,
+        One row an issue, in order of `id`: `id`, `key`; `status` and `phase` (the present ones); `created`,
         `started_at`, `finished_at` (NaT when not); `outcome` ("finished", "in progress", "not started", "skipped
         start"); `seconds`, `seconds_low`, `seconds_high`, `days`, `days_low`, `days_high` (of finished issues, else
         NaN); `reopened`; `exact` (its instants are known exactly).
@@ -81,16 +83,9 @@ def cycle_times(
 
     Examples
     --------
-    >>> import json
-    >>> moves = [("02", "To Do", "In Progress"), ("05", "In Progress", "Done")]
-    >>> entries = [{"created": f"2024-01-{day}T09:00:00.000+0000",
-    ...             "items": [{"field": "status", "fromString": old, "toString": new}]} for day, old, new in moves]
-    >>> issues = pd.DataFrame({"id": ["1"], "key": ["A-1"], "status": ["Done"], "status_category": ["Done"],
-    ...     "created": pd.to_datetime(["2024-01-01T09:00Z"]), "updated": pd.to_datetime(["2024-01-05T09:00Z"]),
-    ...     "changelog": [json.dumps({"histories": entries})]})
-    >>> phases = {"To Do": "To Do", "In Progress": "In Progress", "Done": "Done"}
-    >>> cycle_times(issues, phases=phases)[["key", "outcome", "days"]].to_dict("records")
-    [{'key': 'A-1', 'outcome': 'finished', 'days': 3.0}]
+    >>> from datalake_kit.jira.example import example_issues
+    >>> cycle_times(example_issues())[["key", "outcome", "days"]].values.tolist()
+    [['A-1', 'finished', 3.0], ['A-2', 'in progress', nan], ['A-3', 'not started', nan]]
     """
     histories = read_histories(df, changes=changes, calendar=calendar, phases=phases, until=until)
     return describe_spans(histories, find_cycles(histories, *start_and_done(histories, start, done)))
@@ -127,7 +122,9 @@ def lead_times(
 
     Examples
     --------
-    >>> lead_times(issues)[["key", "days"]]               # doctest: +SKIP
+    >>> from datalake_kit.jira.example import example_issues
+    >>> lead_times(example_issues())[["key", "outcome", "days"]].values.tolist()
+    [['A-1', 'finished', 4.0], ['A-2', 'open', nan], ['A-3', 'open', nan]]
     """
     histories = read_histories(df, changes=changes, calendar=calendar, phases=phases, until=until)
     return describe_spans(histories, find_leads(histories, histories.inside(done)))

@@ -45,7 +45,8 @@ def time_in_status(
     - Skipped: a status that an issue was never in has no row.
     - Open: the status that an issue is in now counts up to `until`; done issues stay in their done status, and its time
       grows on.
-    - Missing: a status without a phase is refused by `by="phase"`, and is a status like others by `by="status"`.
+    - Missing: a status without a phase is refused by `by="phase"`, and is a status like others by `by="status"`. Time
+      before the first version of an issue, in which its status is not known, has a row without a status.
 
     A visit ends when another status begins; a change from a status to itself ends none.
 
@@ -73,7 +74,10 @@ def time_in_status(
 
     Examples
     --------
-    >>> time_in_status(issues)[["key", "status", "days"]]         # doctest: +SKIP
+    >>> from datalake_kit.jira.example import example_issues
+    >>> found = time_in_status(example_issues())
+    >>> found.loc[found["key"] == "A-2", ["status", "visits", "days"]].values.tolist()
+    [['To Do', 1, 1.0], ['In Progress', 2, 2.0], ['Done', 1, 4.0]]
     """
     histories = read_histories(df, changes=changes, calendar=calendar, phases=phases, until=until)
     codes, names = number_labels(histories, by)
@@ -164,7 +168,9 @@ def flow_efficiency(
 
     Examples
     --------
-    >>> flow_efficiency(issues, active=["In Progress"])[["key", "efficiency"]]        # doctest: +SKIP
+    >>> from datalake_kit.jira.example import example_issues
+    >>> flow_efficiency(example_issues(), active="In Progress", over="lead")[["key", "efficiency"]].values.tolist()
+    [['A-1', 0.75], ['A-2', nan], ['A-3', nan]]
     """
     if over not in ("cycle", "lead"):
         raise ParameterError(f'over={over!r} is neither "cycle" nor "lead".')

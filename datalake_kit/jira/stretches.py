@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from datalake_kit.errors import DataError
+from datalake_kit.errors import DataError, ParameterError
 from datalake_kit.jira.calendar import NO_INSTANT, WorkingCalendar, to_micros
 from datalake_kit.jira.intervals import are_intervals, as_intervals
 from datalake_kit.jira.phases import is_in
@@ -230,6 +231,21 @@ def _check_elapsed(frame: pd.DataFrame, starts: Edges, ends: Edges) -> None:
             "These status intervals were counted in working time. Give the same calendar= here, or the issues "
             "themselves: days could not be told otherwise."
         )
+
+
+def read_instants(values: Any) -> Micros:
+    """Take an instant or several as microseconds since 1970; a text without an offset is in UTC.
+
+    >>> read_instants("1970-01-01T00:00:01").tolist(), read_instants(["1970-01-01T01:00:01+01:00"]).tolist()
+    ([1000000], [1000000])
+    """
+    listed = [values] if isinstance(values, str | date) else list(values)
+    if all(isinstance(value, str) for value in listed):
+        try:
+            return to_micros(pd.to_datetime(pd.Series(listed, dtype="str"), format="ISO8601", utc=True))
+        except ValueError as error:
+            raise ParameterError(f"{listed!r:.80} is no instant. Give one such as '2024-03-31T12:00Z'.") from error
+    return to_micros(listed)
 
 
 def from_micros(values: Micros) -> pd.Series[Any]:

@@ -58,7 +58,9 @@ def throughput(
 
     Examples
     --------
-    >>> throughput(issues, freq="W")[["period_start", "finished"]]        # doctest: +SKIP
+    >>> from datalake_kit.jira.example import example_issues
+    >>> throughput(example_issues(), freq="D")["finished"].to_list()      # from the 2nd to the 10th
+    [0, 0, 0, 0, 1, 0, 0, 0, 0]
     """
     check_periods(freq, zone)
     histories = read_histories(df, changes=changes, phases=phases, until=until)

@@ -445,6 +445,41 @@ def test_time_in_status_and_efficiency_from_versions_hold_the_truth() -> None:
     assert (true["efficiency"] <= said["efficiency_high"])[both].all()
 
 
+def test_blocked_time_from_versions_that_miss_nothing_is_that_of_the_walk() -> None:
+    some = random_histories(random.Random(6), 40, most=6, fields=["status", "Flagged"])
+    times = sorted({at for issue in some for at in (issue.created, *(event.at for event in issue.events))})
+    frame = to_versions(some, times)
+    found = measured(blocked_time(frame, blocked=["Blocked"], until=LATER, phases=PHASES))
+    compared = 0
+    for issue in some:
+        instants = [issue.created, *(event.at for event in issue.events if event.field in ("status", "Flagged"))]
+        if len(set(instants)) < len(instants):
+            continue  # two acts of one instant land as one version
+        row, walked = found[issue.key], walk_blocks(issue, LATER, ["Blocked"])
+        assert row["blocked_seconds"] == seconds(walked.blocked)
+        assert row["is_blocked"] == walked.now
+        assert row["blocked_seconds_low"] <= row["blocked_seconds"] <= row["blocked_seconds_high"]
+        compared += bool(walked.blocked)
+    assert compared > 5
+
+
+def test_time_before_the_first_version_is_in_no_status() -> None:
+    late = history("A-1", ("2024-01-01", "Backlog"), ("2024-01-03", "In Progress"), ("2024-01-10", "Done"))
+    frame = to_versions([late], [moment("2024-01-05"), moment("2024-01-12")])
+    rows = time_in_status(frame, until=NOW, phases=PHASES)
+    assert rows["status"].isna().to_list() == [True, False, False]
+    assert rows["days"].sum() == pytest.approx(seconds(NOW - late.created) / DAY)
+    told, untold = (
+        measured(cycle_times(f, until=NOW, phases=PHASES))["A-1"]
+        for f in (frame, frame.drop(columns="status_category_changed"))
+    )
+    assert told["days_high"] == 7  # the instant at which the category changed says since when it was in progress
+    assert untold["days_high"] == 9  # it may have started as early as it was created
+    assert untold["days_low"] == 0
+    assert not untold["exact"]
+    assert measured(lead_times(frame, until=NOW, phases=PHASES))["A-1"]["days_high"] == 9
+
+
 # --- forms of input and refusals --------------------------------------------------------------------------------------
 
 

@@ -319,6 +319,25 @@ def test_cumulative_flow_from_versions_says_what_is_certain_and_what_is_possible
     assert (both["issues_low"] < both["issues_high"]).any()
 
 
+def test_issues_of_which_no_status_is_known_yet_have_a_row_without_a_phase() -> None:
+    late = history("A-1", ("2024-01-01", "Backlog"), ("2024-01-03", "In Progress"))
+    frame = to_versions([late], [moment("2024-01-05"), moment("2024-01-06")])
+    for by in ("phase", "status"):
+        found = cumulative_flow(frame, by=by, at=["2024-01-02", "2024-01-04"], until=LATEST, phases=PHASES)  # type: ignore[arg-type]
+        counted = found[found["issues"] > 0]
+        assert counted[by].isna().to_list() == [True, False]
+        assert found[by].isna().to_list()[-1]  # behind the phases that are known
+
+
+def test_instants_may_be_texts() -> None:
+    flow = cumulative_flow(known(*ALL), at="2024-01-04T12:00")
+    assert flow["at"].unique().tolist() == [moment("2024-01-04 12:00")]
+    one, other = (aging_work(known(*ALL), at=at) for at in ("2024-01-08T01:00+01:00", moment("2024-01-08")))
+    pd.testing.assert_frame_equal(one, other)
+    with pytest.raises(ParameterError, match="is no instant"):
+        aging_work(known(*ALL), at="yesterday")
+
+
 # --- Little's law -----------------------------------------------------------------------------------------------------
 
 
