@@ -112,19 +112,23 @@ def history_report(df: pd.DataFrame) -> pd.DataFrame:
 
 def read_history(
     connection: duckdb.DuckDBPyConnection, df: pd.DataFrame, fields: list[str] | None, *, authors: bool = True
-) -> None:
-    """Make the tables `_versions`, `_items`, `_changelogs` and the view `_changes` in the connection."""
-    register_versions(connection, df)
-    _check_history(df)
+) -> bool:
+    """Make the tables `_versions`, `_items`, `_changelogs` and the view `_changes` in the connection.
+
+    Returns whether each issue has but one version.
+    """
+    single = register_versions(connection, df)
+    _check_history(df, single=single)
     compared = compared_fields(df, fields)
     names = [name for each in compared for name in (each.field, each.field_id) if name]
     read_entries(connection, None if fields is None else [*fields, *names], authors=authors)
     register_values(connection, df, compared)
     connection.execute(f"CREATE OR REPLACE TEMP VIEW _changes AS {_CHANGES.format(differences=differences(compared))}")
+    return single
 
 
-def _check_history(df: pd.DataFrame) -> None:
-    if not len(df) or "landed" in df.columns or df["id"].duplicated().any():
+def _check_history(df: pd.DataFrame, *, single: bool) -> None:
+    if not len(df) or "landed" in df.columns or not single:
         return
     if "changelog" not in df.columns or df["changelog"].isna().all():
         raise DataError(

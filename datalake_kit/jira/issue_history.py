@@ -57,13 +57,14 @@ def read_issue_history(df: pd.DataFrame, changes: pd.DataFrame | None) -> IssueH
     _check(df)
     with connect() as connection:
         if changes is None:
-            read_history(connection, df, ["status"], authors=False)
+            single = read_history(connection, df, ["status"], authors=False)
             moves = connection.sql(_FOUND).to_arrow_table()
         else:
             moves = _given(changes)
-            register_versions(connection, df)
+            single = register_versions(connection, df)
             _read_what_is_missing(connection, df)
-        issues = connection.sql(_ISSUES).to_arrow_table()
+        query = _ISSUES.format(**(_ONE_VERSION if single else _SEVERAL_VERSIONS))
+        issues = connection.sql(query).to_arrow_table()
         states = connection.sql(_STATES).to_arrow_table()
     dated = "landed" in df.columns or "changelog" in df.columns
     return _assemble(issues, states, moves, dated=dated)
@@ -176,11 +177,17 @@ _FOUND = """
 """
 _ISSUES = """
     SELECT n.id, n.key, n.row, epoch_us(n.created) AS created, epoch_us(n.instant) AS updated, n.status, n.status_id,
-           epoch_us(f.instant) AS first_seen, f.status AS first_status, f.status_id AS first_status_id,
-           epoch_us(f.status_category_changed) AS category_changed, undated_versions, epoch_us(latest) AS latest,
+           epoch_us({f}.instant) AS first_seen, {f}.status AS first_status, {f}.status_id AS first_status_id,
+           epoch_us({f}.status_category_changed) AS category_changed, undated_versions, epoch_us(latest) AS latest,
            coalesce(missing_entries, 0) AS missing_entries, coalesce(undated_entries, 0) AS undated_entries,
            coalesce(unreadable, 0) AS unreadable, coalesce(readable, 0) AS readable, versions
-    FROM (
+    FROM {sources} LEFT JOIN _accounts a ON a.id = n.id
+    ORDER BY n.id
+"""
+_SEVERAL_VERSIONS = {
+    "f": "f",
+    "sources": """
+    (
         SELECT id, max(version) AS newest, min(version) FILTER (instant IS NOT NULL) AS oldest, count(*) AS versions,
                count(*) FILTER (dated AND updated IS NULL) AS undated_versions,
                greatest(max(created), max(updated), max(landed)) AS latest
@@ -188,9 +195,14 @@ _ISSUES = """
     ) g
     JOIN _versions n ON n.id = g.id AND n.version = newest
     LEFT JOIN _versions f ON f.id = g.id AND f.version = oldest
-    LEFT JOIN _accounts a ON a.id = g.id
-    ORDER BY n.id
-"""
+""",
+}
+_ONE_VERSION = {
+    "f": "n",
+    "sources": """
+    (SELECT *, 1 AS versions, 0 AS undated_versions, greatest(created, updated, landed) AS latest FROM _versions) n
+""",
+}
 _STATES = """
     SELECT status_id, status, status_category, epoch_us(max(instant)) AS instant FROM _versions
     GROUP BY status_id, status, status_category

@@ -9,6 +9,7 @@ import duckdb
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from datalake_kit.errors import ColumnNotFoundError, DataError
 from datalake_kit.jira.calendar import to_micros
@@ -32,8 +33,10 @@ _SEVERAL = """
 """
 
 
-def register_versions(connection: duckdb.DuckDBPyConnection, df: pd.DataFrame) -> None:
+def register_versions(connection: duckdb.DuckDBPyConnection, df: pd.DataFrame) -> bool:
     """Make the table `_versions` (row, id, key, instants, status, version ...), and `_frame` with the changelogs.
+
+    Returns whether each issue has but one version.
 
     Raises
     ------
@@ -55,7 +58,9 @@ def register_versions(connection: duckdb.DuckDBPyConnection, df: pd.DataFrame) -
     columns["changelog"] = _changelog_texts(df["changelog"]) if "changelog" in df else _none(len(df))
     table = pa.table(columns)
     connection.register("_frame", pa.Table.from_batches(table.to_batches(ROWS_A_BATCH), table.schema))
-    connection.execute(_VERSIONS.format(columns=_SEVERAL if df["id"].duplicated().any() else _ONE_EACH))
+    single: bool = pc.count_distinct(columns["id"]).as_py() == len(df)
+    connection.execute(_VERSIONS.format(columns=_ONE_EACH if single else _SEVERAL))
+    return single
 
 
 def read_instants(df: pd.DataFrame, name: str) -> np.ndarray[Any, np.dtype[np.int64]]:
