@@ -59,8 +59,8 @@ def aging_work(
 
     Source
     ------
-    D. Vacanti, "Actionable Agile Metrics for Predictability" (2015), on work item age, and "When Will It Be Done?"
-    (2020), on the aging chart.
+    "The Kanban Pocket Guide", chapter 6 (prokanban.org): the age of an item is the time that has passed since it
+    started.
 
     Examples
     --------

@@ -62,8 +62,8 @@ def cumulative_flow(
 
     Source
     ------
-    J. D. C. Little, "A Proof for the Queuing Formula: L = lambda W", Operations Research 9 (1961). The diagram: D. J.
-    Anderson, "Kanban: Successful Evolutionary Change for Your Technology Business" (2010).
+    J. D. C. Little, "A Proof for the Queuing Formula: L = lambda W", Operations Research 9 (1961). The diagram: D.
+    Vacanti, "Actionable Agile Metrics for Predictability" (2015), on cumulative flow diagrams.
 
     Examples
     --------

@@ -66,7 +66,8 @@ def cycle_times(
         One row an issue, in order of `id`: `id`, `key`; `status` and `phase` (the present ones); `created`,
         `started_at`, `finished_at` (NaT when not); `outcome` ("finished", "in progress", "not started", "skipped
         start"); `seconds`, `seconds_low`, `seconds_high`, `days`, `days_low`, `days_high` (of finished issues, else
-        NaN); `reopened`; `exact` (its instants are known exactly).
+        NaN); `reopened`; `exact` (its instants are known exactly); `problem` (of its history, as `status_intervals` has
+        it).
 
     Raises
     ------
@@ -78,8 +79,8 @@ def cycle_times(
 
     Source
     ------
-    D. Vacanti, "Actionable Agile Metrics for Predictability" (2015): cycle time is the elapsed time that an item spends
-    as work in progress, between an arrival and a departure that the process defines.
+    "The Kanban Pocket Guide", chapter 6 (prokanban.org): cycle time is the time that passes from when an item started
+    to when it finished; where that is, the process has to define.
 
     Examples
     --------
@@ -117,8 +118,8 @@ def lead_times(
 
     Source
     ------
-    D. J. Anderson, "Kanban: Successful Evolutionary Change for Your Technology Business" (2010), on lead time. What
-    tools call lead time differs by where it begins; here it is when the issue was created.
+    None that all agree on: what is called lead time differs by where it begins. Here it begins with the creation of the
+    issue, which Jira always knows.
 
     Examples
     --------
@@ -262,5 +263,6 @@ def describe_spans(histories: Histories, spans: Spans) -> pd.DataFrame:
             **histories.measure(started, finished).columns("", histories.a_day),
             "reopened": spans.reopened,
             "exact": exact,
+            **histories.about(["problem"]),
         }
     )

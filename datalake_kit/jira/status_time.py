@@ -163,8 +163,8 @@ def flow_efficiency(
 
     Source
     ------
-    D. J. Anderson and A. Carmichael, "Essential Kanban Condensed" (2016): flow efficiency is work time as a share of
-    the time in process.
+    N. Talai, "Flow Efficiency" (valueglide.com, 2017): the sum of the time in work states as a share of the sum of the
+    time in work and in wait states.
 
     Examples
     --------

@@ -53,8 +53,8 @@ def throughput(
 
     Source
     ------
-    D. Vacanti, "Actionable Agile Metrics for Predictability" (2015): throughput is the number of items that depart in
-    a unit of time.
+    "The Kanban Pocket Guide", chapter 6 (prokanban.org): throughput is how many items finish in a unit of time, by
+    count and not by size.
 
     Examples
     --------

@@ -404,7 +404,7 @@ def test_working_time_is_that_of_counting_minutes() -> None:
 
 @pytest.mark.parametrize("measure", [cycle_times, lead_times])
 def test_what_versions_tell_holds_the_truth_within_its_bounds(measure: Any) -> None:
-    some = random_histories(random.Random(3), 400, most=5, fields=["status"])
+    some = random_histories(random.Random(3), 400, most=7, fields=["status", "assignee"])
     times = landing_times(some, timedelta(hours=12))
     frame = to_versions(some, times)
     until = times[-1]
@@ -425,7 +425,7 @@ def test_what_versions_tell_holds_the_truth_within_its_bounds(measure: Any) -> N
 
 
 def test_time_in_status_and_efficiency_from_versions_hold_the_truth() -> None:
-    some = random_histories(random.Random(4), 300, most=5, fields=["status"])
+    some = random_histories(random.Random(4), 300, most=7, fields=["status", "assignee"])
     times = landing_times(some, timedelta(hours=12))
     frame, until = to_versions(some, times), times[-1]
     known = {h.key for h in some if seen_one_by_one(h, times)}
@@ -463,6 +463,24 @@ def test_blocked_time_from_versions_that_miss_nothing_is_that_of_the_walk() -> N
     assert compared > 5
 
 
+def test_bounds_stand_on_both_sides_of_what_is_said() -> None:
+    """Many changes in one version: a block may begin and end within the same bounds."""
+    some = random_histories(random.Random(7), 120, fields=["status", "Flagged"])
+    frame = to_versions(some, landing_times(some, timedelta(days=10)))
+    asked: dict[str, Any] = {"until": LATER, "phases": PHASES}
+    blocks = blocked_time(frame, blocked=["Blocked"], **asked)
+    for found, name in (
+        (blocks, "blocked_seconds"),
+        (blocks, "open_seconds"),
+        (cycle_times(frame, **asked), "seconds"),
+    ):
+        some_known = found[found[name].notna()]
+        assert (some_known[f"{name}_low"] >= 0).all()
+        assert (some_known[f"{name}_low"] <= some_known[name]).all()
+        assert (some_known[name] <= some_known[f"{name}_high"]).all()
+        assert (some_known[f"{name}_low"] < some_known[f"{name}_high"]).any()
+
+
 def test_time_before_the_first_version_is_in_no_status() -> None:
     late = history("A-1", ("2024-01-01", "Backlog"), ("2024-01-03", "In Progress"), ("2024-01-10", "Done"))
     frame = to_versions([late], [moment("2024-01-05"), moment("2024-01-12")])
@@ -478,6 +496,15 @@ def test_time_before_the_first_version_is_in_no_status() -> None:
     assert untold["days_low"] == 0
     assert not untold["exact"]
     assert measured(lead_times(frame, until=NOW, phases=PHASES))["A-1"]["days_high"] == 9
+
+
+def test_the_problem_of_a_history_stays_with_its_measures() -> None:
+    frame = issues(STRAIGHT, SKIPPED)
+    frame["status"] = frame["status"].where(frame["key"] != "A-4", "Rejected")
+    frame["status_id"] = frame["status_id"].where(frame["key"] != "A-4", "10005")
+    found = cycle_times(frame, phases=PHASES, until=NOW).set_index("key")["problem"]
+    assert "Rejected" in found["A-4"]
+    assert pd.isna(found["A-1"])
 
 
 # --- forms of input and refusals --------------------------------------------------------------------------------------
