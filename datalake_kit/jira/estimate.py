@@ -59,8 +59,7 @@ def is_field(changes: pd.DataFrame, df: pd.DataFrame, column: str) -> pd.Series[
     """Which changes are of the field that a column of the frame holds."""
     record = next((r for r in df.attrs.get(ATTRIBUTE, []) if r["column"] == column and not r["part"]), None)
     if record is None:
-        distinct = {name: snake_case(str(name)) == column for name in changes["field"].dropna().unique()}
-        return changes["field"].map(distinct).fillna(False).astype(bool)
+        return changes["field"].isin([n for n in changes["field"].dropna().unique() if snake_case(n) == column])
     by_id = changes["field_id"].eq(record["field"]).fillna(False)
     unnamed = changes["field_id"].isna() & changes["field"].eq(record["name"]).fillna(False)
     found: pd.Series[bool] = (by_id | unnamed).astype(bool)
@@ -83,7 +82,7 @@ def estimates(newest: pd.DataFrame, changes: pd.DataFrame, column: str | None) -
         return Steps.of(nothing, nothing, np.empty(0), len(newest)), pd.Series(index=newest.index, dtype="str")
     moves = with_rows(changes[is_field(changes, newest, column)], newest)
     row = moves["row"].to_numpy()
-    before, after = (to_numbers(moves[name]).to_numpy(np.float64) for name in ("from_text", "to_text"))
+    before, after = (np.asarray(to_numbers(moves[name]), dtype=np.float64) for name in ("from_text", "to_text"))
     present = newest[column].to_numpy(dtype=float, na_value=np.nan)
     first, begun = present.copy(), first_instants(newest, moves)
     first[row[::-1]] = before[::-1]

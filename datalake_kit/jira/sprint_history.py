@@ -66,16 +66,25 @@ def gather(df: pd.DataFrame, changes: pd.DataFrame | None, request: Request, onl
     DataError
         No changelog, no sprint, a changelog that names sprints without their ids, statuses without a phase.
     """
+    points = estimate_column(df, request.points)
     newest = _newest(df)
     present = sprints_of(newest, request.sprint_field)
-    changes = changelog(df) if changes is None else changes
+    given = changes is not None
+    if changes is None:
+        changes = changelog(df, fields=_fields(df, points))
     moves = add_ids(_sprint_changes(changes, df, newest, request.sprint_field), df)
     known = _sprint_table(present, moves, newest, request.sprints)
     if only is not None:
         known = known[known["sprint_id"] == find_sprint(known, only)].reset_index(drop=True)
     stays = Stays.of(newest, present, moves)
     chosen = np.isin(stays.pair_sprint, known["sprint_id"].to_numpy())
-    return _History(newest, changes, request, df).build(known, stays, chosen)
+    until, phases = _until(request.until, df, changes), _categories(df) if request.phases is None else request.phases
+    if only is not None:
+        ids = newest["id"].iloc[np.unique(stays.pair_issue[chosen])]
+        changes, df = changes[changes["id"].isin(ids)], df[df["id"].isin(ids)]
+    if given and "landed" not in df.columns:
+        df = df.drop(columns="changelog", errors="ignore")  # it would be read for what it lacks alone
+    return _History(newest, changes, df, request.done, phases, until, points).build(known, stays, chosen)
 
 
 def find_sprint(known: pd.DataFrame, sprint: Any) -> int:
@@ -99,17 +108,25 @@ def find_sprint(known: pd.DataFrame, sprint: Any) -> int:
     return int(ids.iloc[0])
 
 
+def _fields(df: pd.DataFrame, points: str | None) -> list[str]:
+    """Names and ids of the fields whose changes are read."""
+    records = [r for r in df.attrs.get(ATTRIBUTE, []) if r["rule"] == "sprint" or r["column"] == points]
+    estimate = [] if points is None else [points, *(r["name"] for r in records if r["column"] == points)]
+    named = [name for name in ("Story Points", "Story point estimate") if points is not None and not records]
+    return ["status", "Sprint", *(r["field"] for r in records), *(r["name"] for r in records), *estimate, *named]
+
+
 def _newest(df: pd.DataFrame) -> pd.DataFrame:
     """One row an issue: of versions, which stand together with the oldest first, the last."""
     for name in ("id", "key"):
         if name not in df.columns:
             raise ColumnNotFoundError(f"The frame has no column {name!r}. Give a frame of dk.jira.load(...).frame().")
-    newest = df.drop_duplicates("id", keep="last") if "landed" in df.columns else df
+    newest = df.drop(columns="changelog", errors="ignore")
+    if "landed" in df.columns:
+        newest = newest.drop_duplicates("id", keep="last")
     if newest["id"].isna().any() or newest["id"].duplicated().any():
         raise DataError("An issue has no id, or an id comes twice. Give one row an issue, or versions with `landed`.")
-    newest = newest.reset_index(drop=True)
-    newest.attrs = df.attrs
-    return newest
+    return newest.reset_index(drop=True)
 
 
 def _sprint_changes(changes: pd.DataFrame, df: pd.DataFrame, newest: pd.DataFrame, asked: str | None) -> pd.DataFrame:
@@ -163,44 +180,38 @@ def _override(table: pd.DataFrame, given: pd.DataFrame) -> pd.DataFrame:
 class _History:
     newest: pd.DataFrame
     changes: pd.DataFrame
-    request: Request
     df: pd.DataFrame
+    done_is: Any
+    phases: Any
+    until: pd.Timestamp
+    points: str | None
 
     def build(self, known: pd.DataFrame, stays: Stays, chosen: Flags) -> SprintHistory:
         """Histories of the chosen pairs, and of no other issue."""
         rows, pair_issue = np.unique(stays.pair_issue[chosen], return_inverse=True)
-        newest = self.newest.iloc[rows].reset_index(drop=True)
-        changes = self.changes[self.changes["id"].isin(newest["id"])]
-        until = self._until()
-        intervals = self._intervals(newest, changes, until)
+        wanted = ["id", "key", "created", "issue_type_is_subtask", self.points]
+        newest = self.newest[[c for c in wanted if c in self.newest.columns]].iloc[rows].reset_index(drop=True)
+        intervals = as_intervals(self.df, changes=self.changes, phases=self.phases, until=self.until)
         row = pd.Index(newest["id"]).get_indexer(pd.Index(intervals["id"]))
-        column = estimate_column(self.newest, self.request.points)
-        points, estimated = estimates(newest, changes, column)
+        points, estimated = estimates(newest, self.changes, self.points)
         problem = _first(intervals["problem"], row, len(newest)).fillna(estimated)
         issues = newest[["id", "key"]].assign(is_subtask=_are_subtasks(newest), problem=problem)
         pair_sprint = pd.Index(known["sprint_id"]).get_indexer(pd.Index(stays.pair_sprint[chosen]))
         member = stays.member.of_things(np.flatnonzero(chosen))
         contradicted = stays.contradicted[chosen]
-        done = _done_steps(intervals, row, self.request.done, len(newest))
+        done = _done_steps(intervals, row, self.done_is, len(newest))
         unseen = _unseen(intervals, row, len(newest))
         return SprintHistory(
-            issues, known, until, column, pair_issue, pair_sprint, contradicted, member, done, points, unseen
+            issues, known, self.until, self.points, pair_issue, pair_sprint, contradicted, member, done, points, unseen
         )  # fmt: skip
 
-    def _until(self) -> pd.Timestamp:
-        if self.request.until is not None:
-            return _to_instant(self.request.until)
-        columns = [self.df[name] for name in ("updated", "landed") if name in self.df.columns]
-        latest: pd.Timestamp = pd.Series([c.max() for c in [*columns, self.changes["changed_at"]]]).max()
+
+def _until(value: Any, df: pd.DataFrame, changes: pd.DataFrame) -> pd.Timestamp:
+    """The instant up to which history is known: as given, else the latest in the data."""
+    if value is None:
+        columns = [df[name] for name in ("updated", "landed") if name in df.columns]
+        latest: pd.Timestamp = pd.Series([c.max() for c in [*columns, changes["changed_at"]]]).max()
         return latest
-
-    def _intervals(self, newest: pd.DataFrame, changes: pd.DataFrame, until: pd.Timestamp) -> pd.DataFrame:
-        frame = self.df[self.df["id"].isin(newest["id"])]
-        phases = _categories(self.df) if self.request.phases is None else self.request.phases
-        return as_intervals(frame, changes=changes, phases=phases, until=until)
-
-
-def _to_instant(value: Any) -> pd.Timestamp:
     try:
         until = pd.Timestamp(value)
     except (ValueError, TypeError) as error:
@@ -235,11 +246,15 @@ def _categories(df: pd.DataFrame) -> dict[str, str]:
     """The phase of each status by its category, of all issues: those of one sprint may not show every status now."""
     if "status_category" not in df.columns or "status" not in df.columns:
         return {}
-    known = df[df["status_category"].isin(PHASES)]
-    ids = {} if "status_id" not in df.columns else dict(zip(known["status_id"], known["status_category"], strict=True))
+    columns = [c for c in ("status", "status_id", "status_category") if c in df.columns]
+    known = df[columns].drop_duplicates(keep="last")
+    known = known[known["status_category"].isin(PHASES)]
     named = known[["status", "status_category"]].drop_duplicates()
     named = named[~named["status"].duplicated(keep=False)]
-    return {str(k): v for k, v in (dict(zip(named["status"], named["status_category"], strict=True)) | ids).items()}
+    pairs = [*zip(named["status"], named["status_category"], strict=True)]
+    if "status_id" in columns:
+        pairs += zip(known["status_id"], known["status_category"], strict=True)
+    return {str(status): phase for status, phase in pairs if pd.notna(status)}
 
 
 def _are_subtasks(newest: pd.DataFrame) -> pd.Series[bool]:

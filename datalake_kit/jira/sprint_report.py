@@ -45,7 +45,8 @@ def sprint_report(
         Issues of `dk.jira.load(...).frame()` with their changelog, or their versions: then each change has an interval
         in which it took place, and an issue is uncertain whose state at the start or at the end depends on where in it.
     changes
-        What `changelog(df)` gave; None: it is made of `df`.
+        What `changelog(df)` gave, with the changes of all fields. None: it is made of `df`, and an issue whose
+        changelog Jira cut short is a problem; of changes that are given `history_report` tells that.
     points
         Column of the estimate. None: the field named "Story Points" or "Story point estimate"; where there is none the
         points are missing.
