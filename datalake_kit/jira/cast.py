@@ -34,5 +34,15 @@ def cast_column(column: pa.ChunkedArray, kind: str) -> pa.ChunkedArray | None:
 def _are_numbers(column: pa.ChunkedArray) -> bool:
     if pc.any(pc.match_substring_regex(column, r"[^0-9eE+.\-]")).as_py():
         return False
+    if pc.any(pc.match_substring_regex(column, r"[eE]\+?\d{3}")).as_py() and not _are_finite(column):
+        return False
     long = pc.filter(column, pc.match_substring_regex(column, r"^-?\d{16,}$")).to_pylist()
     return all(Decimal(repr(float(text))) == Decimal(text) for text in long if text is not None)
+
+
+def _are_finite(column: pa.ChunkedArray) -> bool:
+    """Whether a DOUBLE holds numbers as large as these."""
+    try:
+        return bool(pc.all(pc.is_finite(pc.cast(column, pa.float64()))).as_py())
+    except pa.ArrowInvalid:
+        return False

@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from datalake_kit.jira.detect import Profile, explain_rule, unused_keys
 from datalake_kit.jira.fields import opened, to_frame, unpack
@@ -19,7 +20,7 @@ from datalake_kit.jira.unpack import Unpacked
 KINDS = ("string", "number", "boolean", "array", "object", "empty", "null", "absent")
 _COLUMNS = ["field", "name", "rule", "decided_by", "columns", "type", *KINDS, "example", "not_unpacked"]
 _EXAMPLE = 80  # letters
-_FIELDS_A_PASS = 400
+_FIELDS_A_PASS = 100
 
 # Code of the first letter of a JSON text -> kind; 0 stands for an empty list or object.
 _FIRST = {0: "empty", 34: "string", 91: "array", 123: "object", 102: "boolean", 116: "boolean"}
@@ -97,9 +98,9 @@ def count_each_kind(source: Source, present: Iterable[str]) -> dict[str, dict[st
         texts = ", ".join(f"CAST({value_of(key)} AS VARCHAR) AS v{n}" for n, key in enumerate(batch))
         inner = f"SELECT {texts} FROM ({transformed(source, dict.fromkeys(batch, 'JSON'))})"
         letters = (f"CASE WHEN v{n} IN ('[]', '{{}}') THEN 0 ELSE ascii(v{n}) END" for n in range(len(batch)))
-        asked = ", ".join(f"histogram({letter})" for letter in letters)
-        found = source.connection.sql(f"SELECT {asked} FROM ({inner})").fetchall()[0]
-        counts |= {key: _by_kind(found[n] or {}) for n, key in enumerate(batch)}
+        asked = ", ".join(f"CAST({letter} AS UTINYINT) AS l{n}" for n, letter in enumerate(letters))
+        table = source.connection.sql(f"SELECT {asked} FROM ({inner})").to_arrow_table()
+        counts |= {key: _by_kind(table.column(n)) for n, key in enumerate(batch)}
     there = _rows_with(source, counts)
     for key, kinds in counts.items():
         kinds["absent"] = rows - there[key]
@@ -107,10 +108,10 @@ def count_each_kind(source: Source, present: Iterable[str]) -> dict[str, dict[st
     return counts
 
 
-def _by_kind(letters: dict[int, int]) -> dict[str, int]:
+def _by_kind(letters: pa.ChunkedArray) -> dict[str, int]:
     kinds = dict.fromkeys(KINDS, 0)
-    for letter, n in letters.items():
-        kinds[_FIRST.get(letter, "number")] += n
+    for found in pc.value_counts(letters.drop_null()).to_pylist():
+        kinds[_FIRST.get(found["values"], "number")] += found["counts"]
     return kinds
 
 

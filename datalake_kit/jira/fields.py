@@ -272,11 +272,15 @@ def _bases(fields: dict[str, Field], known: dict[str, FieldInfo], others: Iterab
         ours, key=lambda k: (everything[k].number is not None, everything[k].number or 0, k != k.lower(), k)
     ):
         info = everything[key]
-        rule = fields[key].rule if key in fields else explain_rule(info, Profile())[0]
+        rule = fields[key].rule if key in fields else _rule_of_schema(info)
         tail = str(info.number) if info.number is not None else "field"
         base = column_base(info if info.number is not None else FieldInfo(key))
         bases[key] = claims.claim(base, _parts(rule), tail)
     return _away_from(bases, fields, others)
+
+
+def _rule_of_schema(info: FieldInfo) -> Rule | None:
+    return explain_rule(info, Profile())[0] if info.type or info.custom else None
 
 
 def _parts(rule: Rule | None) -> list[str]:

@@ -322,12 +322,16 @@ def _told_apart(label: str, column: str) -> str:
 
 def _columns_of(frame: pd.DataFrame, labels: dict[str, dict[str, str]]) -> dict[Any, str]:
     """What each name in the frame was called at first, by that of the three ways which most of them follow."""
-    found: list[dict[Any, str]] = []
-    for known in labels.values():
-        back = {_told_apart(label, column): column for column, label in known.items()}
-        back |= {label: column for column, label in known.items()}
-        found.append({name: back[name] for name in frame.columns if name in back})
-    return max(found, key=len)
+    return max((_found(frame.columns, known) for known in labels.values()), key=len)
+
+
+def _found(names: Iterable[Any], labels: dict[str, str]) -> dict[Any, str]:
+    """The names that are labels, each of one column: that which was told apart before that which looks like it."""
+    apart = {_told_apart(label, column): column for column, label in labels.items()}
+    plain = {label: column for column, label in labels.items()}
+    found = {name: apart[name] for name in names if name in apart}
+    held = set(found.values())
+    return found | {name: plain[name] for name in names if name in plain and plain[name] not in held}
 
 
 def _labels(mapping: pd.DataFrame) -> dict[str, dict[str, str]]:

@@ -398,3 +398,62 @@ def test_keys_that_need_quotes() -> None:
     keys = ['a"b', "a'b", "a/b", "a~b", "a.b", "$.x", "a b", "", "日本"]
     frame = unpack(dict.fromkeys(keys, "v"))
     assert frame.iloc[0].to_list()[1:] == ["v"] * len(keys)
+
+
+@pytest.mark.parametrize("column_type", [pa.int64(), pa.float64(), pa.bool_(), pa.list_(pa.string()), pa.binary()])
+def test_a_column_fields_that_holds_no_documents_says_so(column_type: pa.DataType) -> None:
+    with pytest.raises(DataError, match="fields of the frame has the type"):
+        jira.unpack_fields(pa.table({"id": ["1"], "fields": pa.nulls(1, column_type)}))
+
+
+def test_an_object_column_that_holds_numbers_or_documents_says_so() -> None:
+    with pytest.raises(DataError, match="no JSON object"):
+        jira.unpack_fields(pd.DataFrame({"id": ["1", "2"], "fields": ["5", '{"summary": "a"}']}))
+    with pytest.raises((DataError, pa.ArrowException)):
+        jira.unpack_fields(pd.DataFrame({"id": ["1", "2"], "fields": pd.Series([5, {"summary": "a"}], dtype=object)}))
+
+
+def test_keys_twice_in_letters_of_two_kinds_and_without_name() -> None:
+    text = '{"summary": "a", "summary": "b", "Summary": "c", "": "d", "": "e", "customfield_1": {"": 1, "x": {"": 2}}}'
+    frame = jira.unpack_fields(pd.DataFrame({"fields": [text]}))
+    assert sorted(frame.iloc[0].astype(str)) == sorted(["a", "c", "d", '{"":1,"x":{"":2}}'])
+
+
+def test_ten_megabytes_in_every_kind_of_value() -> None:
+    large = "x" * 10_000_000
+    values = [{"displayName": large, "accountId": "1"}, [large, "y"], {"value": large, "child": {"value": "z"}}]
+    frame = unpack({f"customfield_{n}": value for n, value in enumerate(values)})
+    assert [len(frame[f"customfield_{n}"][0]) for n in range(3)] == [len(large), len(large) + 3, len(large)]
+
+
+def test_deep_values_within_usual_objects() -> None:
+    deep = "[" * 1000 + "1" + "]" * 1000
+    texts = [
+        f'{{"assignee": {{"displayName": {deep}}}, "status": {{"name": "Open", "statusCategory": {deep}}}}}',
+        '{"assignee": {"displayName": "A"}, "status": {"name": "Done"}}',
+    ]
+    frame = jira.unpack_fields(pd.DataFrame({"fields": texts}), keep_objects=True)
+    assert frame["assignee"].to_list() == [deep, "A"]
+    assert frame["status"].to_list()[1] == "Done"
+    assert deep in frame["status_json"][0]
+
+
+@pytest.mark.parametrize("escape", ['"\\ud800"', '{"value": "\\udfff"}', '["a", "\\ud83d"]'])
+def test_a_lone_surrogate_is_refused_with_its_row(escape: str) -> None:
+    with pytest.raises(DataError, match=r"rows 1, from 0"):
+        jira.unpack_fields(pd.DataFrame({"fields": ['{"a": "b"}', f'{{"customfield_1": {escape}}}']}))
+
+
+def test_a_number_that_no_double_holds_stays_text() -> None:
+    texts = ['{"customfield_1": 1e400}', '{"customfield_1": 2}']
+    assert jira.unpack_fields(pd.DataFrame({"fields": texts}))["customfield_1"].to_list() == ["1e400", "2"]
+
+
+def test_types_are_those_of_a_full_load_where_a_part_has_whole_numbers_only() -> None:
+    part, full = column(1, 2), column(1, 2, 2.5)
+    assert part["customfield_1"].dtype == full["customfield_1"].dtype == "float64"
+
+
+def test_an_address_is_a_column_only_where_there_is_one() -> None:
+    assert list(column({"displayName": "A", "accountId": "1"})) == ["customfield_1", "customfield_1_account_id"]
+    assert "customfield_1_email" in column({"displayName": "A"}, {"displayName": "B", "emailAddress": "b@x.y"})

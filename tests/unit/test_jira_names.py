@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import random
 import re
+import time
 from pathlib import Path
 
 import pandas as pd
@@ -105,7 +107,7 @@ def test_keys_that_differ_in_letters_only_are_both_there() -> None:
     assert len({c.casefold() for c in frame}) == 4
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(
     st.lists(st.text(max_size=300) | st.sampled_from(["Status", "order", "Story Points", "1"]), min_size=1, max_size=12)
 )
@@ -122,7 +124,7 @@ def test_columns_are_safe_and_no_two_are_one(business: list[str]) -> None:
     assert there == {field: name or field for field, name in names.items()}
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(st.lists(st.sampled_from(["Points", "points", "Status", "Team", "🚀"]), min_size=1, max_size=8, unique=False))
 def test_a_later_field_never_changes_the_column_of_an_older_one(business: list[str]) -> None:
     names = {f"customfield_{n}": name for n, name in enumerate(business)}
@@ -133,6 +135,57 @@ def test_a_later_field_never_changes_the_column_of_an_older_one(business: list[s
         dict(zip(after["field"], after["column"], strict=True)).items()
         >= dict(zip(before["field"], before["column"], strict=True)).items()
     )
+
+
+NAMES = st.text(max_size=40) | st.sampled_from(
+    ["Status", "status category", "Reviewer", "Reviewer account id", "order", "1", "🚀", "ID", "Team", "team", "TEAM"]
+)
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.lists(NAMES, min_size=1, max_size=8), st.lists(NAMES, max_size=4), st.randoms(use_true_random=False))
+def test_columns_depend_neither_on_the_order_of_anything_nor_on_later_fields(
+    business: list[str], later: list[str], rng: random.Random
+) -> None:
+    names = {f"customfield_{10 + n}": name for n, name in enumerate(business)}
+    more = names | {f"customfield_{100 + n}": name for n, name in enumerate(later)}
+    before = columns_by_field(dict.fromkeys(names, "x"), names)
+    shuffled = list(more.items())
+    rng.shuffle(shuffled)
+    after = columns_by_field(dict.fromkeys([key for key, _ in reversed(shuffled)], "x"), dict(shuffled))
+    assert {key: after[key] for key in names} == before
+
+
+def columns_by_field(fields: dict[str, object], names: dict[str, str]) -> dict[str, str]:
+    mapping = jira.names(frame_of(fields, names))
+    return dict(zip(mapping["field"], mapping["column"], strict=True))
+
+
+def test_a_person_without_address_takes_no_other_name_than_one_with() -> None:
+    names = [
+        {"id": "customfield_1", "name": "Reviewer", "schema": {"type": "user", "custom": "x:userpicker"}},
+        {"id": "customfield_2", "name": "Reviewer email"},
+    ]
+    person = {"displayName": "A", "accountId": "5"}
+    for value in (None, person, person | {"emailAddress": "a@b.c"}):
+        frame = frame_of({"customfield_1": value, "customfield_2": "x"}, names)
+        assert frame["reviewer_email_2"][0] == "x", value
+
+
+def test_ids_that_athena_folded_are_named() -> None:
+    names = {"fixVersions": "Fix versions", "CUSTOMFIELD_10024": "Story Points"}
+    frame = frame_of({"fixversions": [{"name": "1"}], "customfield_10024": 5}, names)
+    assert list(frame) == ["id", "fix_versions", "story_points"]
+    assert jira.names(frame)["name"].to_list() == ["Fix versions", "Story Points"]
+
+
+def test_twenty_thousand_names_are_taken_and_cost_little() -> None:
+    names = {f"customfield_{n}": f"Points {n % 50} " + "x" * (n % 400) for n in range(20_000)}
+    started = time.process_time()
+    frame = frame_of({"customfield_7": 1, "customfield_19999": 2, "summary": "x"}, names)
+    assert time.process_time() - started < 10
+    assert len(frame.columns) == 4
+    assert frame_of({"customfield_1": 1}, {"customfield_1": "long " * 1_000_000}).columns[1].endswith("_1")
 
 
 def test_claims_go_by_folded_letters() -> None:
@@ -166,7 +219,8 @@ def forms(folder: Path) -> dict[str, object]:
         "mapping": {"customfield_1": "Points"}, "records of a mapping": {"customfield_1": {"name": "Points"}},
         "records": RECORDS, "frame": frame, "arrow": pa.Table.from_pylist(RECORDS), "table": Table(),
         "json": folder / "f.json", "document": folder / "m.json", "csv": str(folder / "f.csv"),
-        "parquet": folder / "f.parquet", "upper case": pd.DataFrame({"ID": ["customfield_1"], "Name": ["Points"]}),
+        "parquet": folder / "f.parquet", "page": {"values": RECORDS, "total": 2},
+        "upper case": pd.DataFrame({"ID": ["customfield_1"], "Name": ["Points"]}),
     }  # fmt: skip
 
 
@@ -181,11 +235,60 @@ def test_the_schema_comes_along(tmp_path: Path, form: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [5, "no-such-file.json", [{"name": "without id"}], ["text"], {"customfield_1": 5}, b"x"]
+    ("wrong", "said"),
+    [
+        (5, "not int"),
+        (b"x", "not bytes"),
+        ("no-such-file.json", "not there: no-such-file"),
+        (["text"], "'text'"),
+        ([{"name": "without id"}], "record without id"),
+        ([{"id": "customfield_1", "label": "x"}], "record without name"),
+        ({"customfield_1": 5}, "5 for customfield_1"),
+        ({"customfield_1": ["a"]}, "must be text"),
+        ({10024: "Points"}, "'customfield_10024'"),
+        ([{"id": 10024, "name": "Points"}], "'customfield_10024'"),
+        ({"Story Points": "customfield_10024"}, "wrong way round"),
+        ({"Story Points": "SP", "Start date": "SD"}, "no id of a field"),
+        (pd.DataFrame({"id": ["customfield_1"], "label": ["x"]}), "without the column name; it has: id, label"),
+        (pd.DataFrame({"title": ["x"]}), "without the column id and name"),
+        (pa.table({"name": ["x"]}), "without the column id"),
+    ],
 )
-def test_wrong_names_say_so(wrong: object) -> None:
-    with pytest.raises(DataError):
+def test_wrong_names_say_so(wrong: object, said: str) -> None:
+    with pytest.raises(DataError, match=said):
         read_fields(wrong)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("f.json", b"{"), ("f.json", b"\xff\xfe"), ("f.json", b"[" * 100_000), ("f.json", b"5"), ("f.parquet", b"x"),
+        ("f.csv", b""), ("f.csv", b"id;name\ncustomfield_1;Points\n"), ("f.csv", b"\xff"),
+    ],
+)  # fmt: skip
+def test_a_broken_file_of_names_says_so(tmp_path: Path, name: str, content: bytes) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(DataError, match="names="):
+        read_fields(tmp_path / name)
+
+
+def test_a_csv_file_may_hold_lines_and_commas_within_names(tmp_path: Path) -> None:
+    (tmp_path / "f.csv").write_text('id,name\ncustomfield_1,"Points,\nold"\ncustomfield_2,\n')
+    read = read_fields(tmp_path / "f.csv")
+    assert (read["customfield_1"].name, read["customfield_2"].name) == ("Points,\nold", "")
+    (tmp_path / "f.csv").write_text("id,name\n")
+    assert read_fields(tmp_path / "f.csv") == {}
+
+
+@pytest.mark.parametrize("brought", ["[1]", "5", '"x"', "nonsense", '{"customfield_1": 5}', None, "[" * 5000, "{}"])
+def test_documents_that_bring_no_usable_names_are_read_without(brought: str | None) -> None:
+    table = pd.DataFrame({"id": ["1"], "fields": ['{"customfield_1": 2}'], "names": [brought], "schema": [brought]})
+    assert jira.unpack_fields(table).to_dict("records") == [{"id": "1", "customfield_1": 2.0}]
+
+
+def test_a_schema_of_strange_kinds_is_none() -> None:
+    info = read_fields([{"id": "customfield_1", "name": "A", "schema": {"type": 5, "items": ["x"], "custom": None}}])
+    assert info["customfield_1"] == FieldInfo("customfield_1", "A")
 
 
 def test_a_file_of_another_kind_is_refused(tmp_path: Path) -> None:
@@ -217,6 +320,36 @@ def test_rename_goes_to_business_names_and_back() -> None:
     ids = jira.rename(business, to="fields")
     assert list(ids) == ["id", "summary", "customfield_1", "customfield_1.account_id", "customfield_2", "customfield_3"]
     pd.testing.assert_frame_equal(jira.rename(ids, to="columns"), frame)
+
+
+@settings(max_examples=15, deadline=None)
+@given(
+    st.lists(
+        NAMES | st.sampled_from(["Reviewer: account id", "key", "sprint", "summary", "customfield_1.id", "n"]),
+        min_size=1, max_size=6,
+    ),
+    st.permutations(["names", "fields", "columns"]),
+)  # fmt: skip
+def test_rename_goes_back_whatever_the_fields_are_called(business: list[str], ways: list[str]) -> None:
+    names = {f"customfield_{1 + n}": name for n, name in enumerate(business)}
+    person = {"displayName": "A", "accountId": "5", "emailAddress": "a@b.c"}
+    fields = {"summary": "x", "sprint": {"name": "S", "state": "active", "boardId": 1}, "parent": {"key": "A-1"}}
+    table = pd.DataFrame({"id": ["1"], "n": [5], "fields": [json.dumps(fields | dict.fromkeys(names, person))]})
+    frame = jira.unpack_fields(table, names=names)
+    renamed = frame
+    for way in ways:
+        renamed = jira.rename(renamed, to=way)
+        assert renamed.columns.is_unique, way
+    pd.testing.assert_frame_equal(jira.rename(renamed, to="columns"), frame)
+
+
+def test_a_field_that_is_called_like_the_id_of_another_is_not_taken_for_it() -> None:
+    fields = {"sprint": {"name": "S", "state": "active", "boardId": 1}, "customfield_1": "mine"}
+    frame = frame_of(fields, {"customfield_1": "Sprint"})
+    assert frame[["agile_sprint", "sprint"]].iloc[0].to_list() == ["S", "mine"]
+    business = jira.rename(frame)
+    assert business[["sprint", "Sprint"]].iloc[0].to_list() == ["S", "mine"]
+    pd.testing.assert_frame_equal(jira.rename(business, to="columns"), frame)
 
 
 def test_rename_says_where_it_can_go() -> None:
