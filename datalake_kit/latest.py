@@ -54,12 +54,15 @@ def latest_records(
     """Keep the newest version of each record.
 
     The newest is the one with the greatest values of `order_by`, the first column counting first. NULL (and NaN) is
-    older than any value. Of rows that tie, the last one wins. The input is not changed.
+    older than any value. Of rows that tie, the last one wins. The rows of a Table have no order: of those that tie, the
+    one with the greatest values in the other columns wins, from the table's first column on (columns of maps, lists,
+    rows and bytes decide nothing); name more columns in `order_by` where that matters. The input is not changed.
 
     Parameters
     ----------
     rows : pandas.DataFrame, pyarrow.Table or Table
-        Versions of records, one a row; a Table is what `lake.table(...)` gives, and is read whole.
+        Versions of records, one a row; a Table is what `lake.table(...)` gives: its engine chooses, on Athena too, and
+        only what is kept is fetched.
     keys : str or list of str
         The columns that identify a record. A name in another case of letters is found when it is the only one.
     order_by : str or list of str
@@ -70,8 +73,8 @@ def latest_records(
     Returns
     -------
     pandas.DataFrame or pyarrow.Table
-        Rows of the input in their order, with all columns, types and (of a DataFrame) index labels: a pyarrow Table for
-        a pyarrow Table, otherwise a DataFrame.
+        Rows of the input in their order (of a Table in the order of the keys), with all columns, types and (of a
+        DataFrame) index labels: a pyarrow Table for a pyarrow Table, otherwise a DataFrame.
 
     Raises
     ------
@@ -86,6 +89,8 @@ def latest_records(
     """
     if isinstance(rows, (pd.DataFrame, pa.Table)):
         return _latest(rows, _names(keys, "keys"), _names(order_by, "order_by"), deleted or {})
+    if hasattr(rows, "lake"):
+        return _latest_of_table(rows, _names(keys, "keys"), _names(order_by, "order_by"), deleted or {})
     if hasattr(rows, "frame"):
         return _latest(rows.frame(), _names(keys, "keys"), _names(order_by, "order_by"), deleted or {})
     raise ParameterError(f"Give a DataFrame, a pyarrow Table or a Table of a lake, not {type(rows).__name__}.")
@@ -102,6 +107,57 @@ def _latest(rows: _Rows, keys: list[str], order_by: list[str], deleted: Mapping[
         column = _column(rows, _find(name, present))
         positions = positions[~_is_among(column, values)[positions]]
     return rows.iloc[positions] if isinstance(rows, pd.DataFrame) else rows.take(pa.array(positions))
+
+
+_NO_ORDER = ("map", "array", "struct", "binary")  # beginnings of types by which rows are not put in order
+
+
+def _latest_of_table(table: Table, keys: list[str], order_by: list[str], deleted: Mapping[str, Any]) -> pd.DataFrame:
+    """Let the engine number the versions of each record."""
+    types = {column.name: column.type for column in table.columns}
+    key_names, order_names = ([_find(name, list(types)) for name in names] for names in (keys, order_by))
+    ties = [n for n, kind in types.items() if n not in {*key_names, *order_names} and not kind.startswith(_NO_ORDER)]
+    by = ", ".join(f"{_without_nan(name, types[name])} DESC NULLS LAST" for name in [*order_names, *ties])
+    partition, columns = (", ".join(map(_quote, names)) for names in (key_names, types))
+    dropped, values = _dropped(deleted, list(types))
+    _refuse_null_keys_of(table, keys, key_names)
+    version = f"row_number() OVER (PARTITION BY {partition} ORDER BY {by}) AS dk_version"
+    found: pd.DataFrame = table.lake.sql(
+        f"SELECT {columns} FROM (SELECT {columns}, {version} FROM {table.quoted_name}) AS versions "
+        f"WHERE dk_version = 1{dropped} ORDER BY {partition}",
+        params=values,
+    )
+    return found
+
+
+def _without_nan(name: str, kind: str) -> str:
+    quoted = _quote(name)
+    return f"CASE WHEN NOT is_nan({quoted}) THEN {quoted} END" if kind in ("double", "float") else quoted
+
+
+def _dropped(deleted: Mapping[str, Any], present: list[str]) -> tuple[str, dict[str, Any]]:
+    """Conditions that leave out records whose newest version is a deletion, and the values bound in them."""
+    conditions, values = "", {}
+    for number, (name, given) in enumerate(deleted.items()):
+        column, listed = _quote(_find(name, present)), _listed(given)
+        known = [value for value in listed if value is not None]
+        if known:
+            conditions += f" AND coalesce({column} NOT IN (:dk_gone_{number}), true)"
+            values[f"dk_gone_{number}"] = known
+        if len(known) < len(listed):
+            conditions += f" AND {column} IS NOT NULL"
+    return conditions, values
+
+
+def _refuse_null_keys_of(table: Table, names: list[str], columns: list[str]) -> None:
+    counts = ", ".join(f"count_if({_quote(column)} IS NULL) AS n{n}" for n, column in enumerate(columns))
+    row = table.lake.sql(f"SELECT {counts} FROM {table.quoted_name}").iloc[0]
+    for name, nulls in zip(names, row, strict=True):
+        _refuse_nulls(name, int(nulls))
+
+
+def _quote(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
 
 
 def _newest_positions(keys: list[pa.ChunkedArray], order: list[pa.ChunkedArray], count: int) -> np.ndarray[Any, Any]:
@@ -166,14 +222,21 @@ def _orderable(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 def _refuse_null_keys(names: list[str], columns: list[pa.ChunkedArray]) -> None:
     for name, column in zip(names, columns, strict=True):
-        if column.null_count:
-            raise DataError(
-                f"{column.null_count} rows have NULL in the key column {name!r}, so they belong to no record. "
-                "Filter them out, or complete the keys."
-            )
+        _refuse_nulls(name, column.null_count)
+
+
+def _refuse_nulls(name: str, count: int) -> None:
+    if count:
+        raise DataError(
+            f"{count} rows have NULL in the key column {name!r}, so they belong to no record. "
+            "Filter them out, or complete the keys."
+        )
 
 
 def _is_among(column: pa.ChunkedArray, values: Any) -> np.ndarray[Any, Any]:
-    listed = list(values) if isinstance(values, Iterable) and not isinstance(values, (str, bytes)) else [values]
-    found = column.to_pandas().isin(listed)
+    found = column.to_pandas().isin(_listed(values))
     return np.asarray(found, dtype=bool)
+
+
+def _listed(values: Any) -> list[Any]:
+    return list(values) if isinstance(values, Iterable) and not isinstance(values, (str, bytes)) else [values]

@@ -70,6 +70,11 @@ class Table:
         return tuple(c.name for c in self.columns if c.is_partition)
 
     @property
+    def lake(self) -> Lake:
+        """The lake that the table is in."""
+        return self._lake
+
+    @property
     def quoted_name(self) -> str:
         """The name as SQL: `"taxi"."table_1"`."""
         return self._info.name.quoted

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import math
+import tempfile
 from datetime import UTC, datetime
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from datalake_kit import jira
 from datalake_kit.errors import ColumnNotFoundError, DataError, ParameterError
+from datalake_kit.lake import connect
 from datalake_kit.latest import latest_records
 
 _ROWS = st.lists(
@@ -33,6 +39,7 @@ def oracle(rows: list[tuple[Any, ...]]) -> list[int]:
     return sorted(newest.values())
 
 
+@settings(deadline=None)
 @given(_ROWS)
 def test_frames_and_tables_give_what_the_oracle_gives(rows: list[tuple[Any, ...]]) -> None:
     columns = {
@@ -131,3 +138,96 @@ def test_bad_names_and_values() -> None:
         latest_records(cast(Any, [1, 2]), keys="a", order_by="b")
     with pytest.raises(DataError, match="cannot be compared"):
         latest_records(frame, keys="mixed", order_by="at")
+
+
+# --- tables of a lake: the engine chooses ---------------------------------------------------------------------------
+
+
+def as_lake_table(folder: Path, table: pa.Table) -> Any:
+    path = folder / "shop" / "versions"
+    path.mkdir(parents=True)
+    pq.write_table(table.slice(0, 5), path / "1.parquet")
+    pq.write_table(table.slice(5), path / "2.parquet")
+    return connect(folder).table("shop.versions")
+
+
+@settings(max_examples=10, deadline=None)
+@given(_ROWS)
+def test_a_table_of_a_lake_gives_what_the_oracle_gives(rows: list[tuple[Any, ...]]) -> None:
+    table = pa.table(
+        {
+            "number": pa.array([r[0] for r in rows], pa.int64()),
+            "letter": pa.array([r[1] for r in rows], pa.string()),
+            "at": pa.array([r[2] for r in rows], pa.int64()),
+            "gone": pa.array([r[3] for r in rows], pa.bool_()),
+            "row": pa.array(range(len(rows)), pa.int64()),
+        }
+    )
+    kept = [i for i in oracle(rows) if not rows[i][3]]
+    expected = sorted((rows[i][0], rows[i][1], rows[i][2], i) for i in kept)
+    with tempfile.TemporaryDirectory() as name:
+        found = latest_records(
+            as_lake_table(Path(name), table), keys=["Number", "letter"], order_by=["at", "row"], deleted={"gone": True}
+        )
+    told = found[["number", "letter", "at", "row"]].astype(object).where(lambda f: f.notna(), None)
+    assert [tuple(r) for r in told.to_numpy()] == expected
+
+
+def test_of_a_table_the_engine_fetches_only_what_is_kept_and_ties_go_by_the_other_columns(tmp_path: Path) -> None:
+    rows = pa.table(
+        {
+            "id": [1, 1, 1, 2, 2],
+            "at": pa.array([1.0, 1.0, math.nan, math.nan, None]),
+            "a": ["x", "y", "z", None, "m"],
+            "tags": [["z"], ["a"], [], [], None],
+        }
+    )
+    table = as_lake_table(tmp_path, rows)
+    found = latest_records(table, keys="id", order_by="at")
+    assert found[["id", "a"]].to_numpy().tolist() == [[1, "y"], [2, "m"]]
+    assert table.lake.last_query.rows == 2
+    assert latest_records(table, keys="id", order_by="at", deleted={"a": ["m", None]})["id"].tolist() == [1]
+
+
+def test_null_keys_of_a_table_are_told(tmp_path: Path) -> None:
+    table = as_lake_table(tmp_path, pa.table({"id": [1, None, None], "at": [1, 2, 3]}))
+    with pytest.raises(DataError, match="2 rows have NULL in the key column 'ID'"):
+        latest_records(table, keys="ID", order_by="at")
+    with pytest.raises(ColumnNotFoundError, match="Did you mean at"):
+        latest_records(table, keys="id", order_by="att")
+
+
+# --- the rule of Jira is this rule, by the instant of the update, the file, the row ---------------------------------
+
+_UPDATED = st.sampled_from(
+    [None, *(f"2026-03-0{d}T0{h}:00:00.000{z}" for d in (1, 2) for h in (1, 9) for z in ("+0000", "+0800"))]
+)
+_VERSIONS = st.lists(st.tuples(st.integers(0, 2), st.integers(1, 4), _UPDATED), min_size=1, max_size=20)
+
+
+@settings(max_examples=8, deadline=None)
+@given(_VERSIONS)
+def test_the_newest_version_of_an_issue_is_its_latest_record(versions: list[tuple[int, int, str | None]]) -> None:
+    rows = []
+    with tempfile.TemporaryDirectory() as name:
+        raw = Path(name) / "jiralake" / "jira_raw"
+        raw.mkdir(parents=True)
+        for day in sorted({day for day, _, _ in versions}):
+            of_day = [(str(number), updated) for d, number, updated in versions if d == day]
+            texts = [json.dumps({"updated": updated, "summary": f"{day} {n}"}) for n, (_, updated) in enumerate(of_day)]
+            path = raw / f"run-2026-03-0{day + 1}T02-00-00.parquet"
+            pq.write_table(pa.table({"id": [i for i, _ in of_day], "key": ["K"] * len(of_day), "fields": texts}), path)
+            rows += [
+                (i, updated, day, n, text) for n, ((i, updated), text) in enumerate(zip(of_day, texts, strict=True))
+            ]
+        expected = dict(jira.load(connect(name), "jiralake.jira_raw").raw()[["id", "fields"]].to_numpy().tolist())
+        frame = pd.DataFrame(rows, columns=["id", "updated", "file", "row", "fields"]).sample(frac=1, random_state=0)
+        frame["updated"] = pd.to_datetime(frame["updated"], utc=True, format="ISO8601")
+        plain = frame.assign(updated=frame["updated"].dt.tz_localize(None))  # in UTC, as a lake has it
+        arrow = pa.Table.from_pandas(plain, preserve_index=False)
+        pushed = as_lake_table(Path(name), arrow)
+        order = ["updated", "file", "row"]
+        assert dict(latest_records(frame, keys="id", order_by=order)[["id", "fields"]].to_numpy().tolist()) == expected
+        kept = latest_records(arrow, keys="id", order_by=order)
+        assert dict(zip(kept["id"].to_pylist(), kept["fields"].to_pylist(), strict=True)) == expected
+        assert dict(latest_records(pushed, keys="id", order_by=order)[["id", "fields"]].to_numpy().tolist()) == expected
