@@ -27,8 +27,8 @@ def throughput(
     - Open: does not count.
     - Missing: a status without a phase is refused, when `done` is a phase.
 
-    Of issues that were chosen (one project, one type) `until` says how long nothing more was finished: without it the
-    history ends at the last thing that is known of them.
+    All issues of the frame count, epics and sub-tasks among them: choose those that are meant first. Then `until` says
+    how long nothing more of them was finished; without it the history ends at the last thing that is known of them.
 
     Parameters
     ----------
