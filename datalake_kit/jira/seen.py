@@ -54,8 +54,8 @@ def last_seen(versions: pd.DataFrame) -> pd.DataFrame:
     told = ["key", *(["updated"] if "updated" in versions else [])]
     times = versions.groupby("id", sort=True)["landed"].agg(first_seen="min", last_seen="max", versions="size")
     last = versions.drop_duplicates("id", keep="last").set_index("id")[told]
-    found = times.join(last).reset_index()
-    return found[["id", "key", "first_seen", "last_seen", "versions", *told[1:]]]
+    found: pd.DataFrame = times.join(last).reset_index()
+    return found.reindex(columns=["id", "key", "first_seen", "last_seen", "versions", *told[1:]])
 
 
 def deleted(seen: pd.DataFrame, full_run: Any, *, at: Any = None) -> pd.DataFrame:
@@ -144,11 +144,9 @@ def _landed_at(seen: pd.DataFrame, instant: pd.Timestamp) -> tuple[set[str], pd.
 def _instant(given: Any) -> pd.Timestamp:
     try:
         instant = pd.Timestamp(given)
-    except (ValueError, TypeError):
-        instant = pd.NaT
-    if instant is pd.NaT:
-        raise DataError(f"{given!r} is no instant. Write it like 2026-03-01T02:00:00+00:00.")
-    return instant.tz_localize("UTC") if instant.tzinfo is None else instant.tz_convert("UTC")
+        return instant.tz_localize("UTC") if instant.tzinfo is None else instant.tz_convert("UTC")
+    except (ValueError, TypeError, AttributeError):  # the last one: of NaT
+        raise DataError(f"{given!r} is no instant. Write it like 2026-03-01T02:00:00+00:00.") from None
 
 
 def _need(frame: pd.DataFrame, columns: Iterable[str]) -> None:
