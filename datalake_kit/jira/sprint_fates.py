@@ -83,6 +83,7 @@ def _measurable(sprints: pd.DataFrame, until: pd.Timestamp) -> pd.DataFrame:
         & sprints["start"].isna(),
         "it has not begun": (state == "future") | (sprints["start"] > until),
         "it has no start": sprints["start"].isna(),
+        "it is closed, and its end is not known; give it by sprints=": (state == "closed") & over.isna(),
         "it ends before it starts": measured_at < sprints["start"],
     }
     notes = {

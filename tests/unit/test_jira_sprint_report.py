@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 from datetime import datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 
+from datalake_kit.demo import jira_history
 from datalake_kit.errors import ColumnNotFoundError, DataError, ParameterError
 from datalake_kit.jira.changelog import changelog
 from datalake_kit.jira.fields import unpack_fields
@@ -247,6 +250,24 @@ def scope(df: pd.DataFrame, sprint: int | str, **more: Any) -> pd.DataFrame:
     return sprint_scope(df, sprint, phases=PHASES, **more)
 
 
+def test_the_demo_carries_from_sprint_to_sprint(tmp_path: Path) -> None:
+    """What one sprint of the demo's team leaves undone is committed to in the next one."""
+    jira_history.build(tmp_path / "jira_history")
+    rows = pd.concat([pq.read_table(path).to_pandas() for path in sorted(tmp_path.rglob("*.parquet"))])
+    frame = unpack_fields(rows.drop_duplicates("id", keep="last").reset_index(drop=True))
+    changes = changelog(frame)
+    found = sprint_report(frame, changes)
+    assert found["points_field"].eq("story_points").all()
+    assert found["problem"].isna().all()
+    assert found[["problem_issues", "uncertain_issues"]].sum().to_list() == [0, 0]
+    assert found["state"].to_list() == ["closed"] * (len(found) - 1) + ["active"]
+    for earlier, later in pairwise(found["sprint_id"].iloc[:3]):
+        left = sprint_scope(frame, int(earlier), changes).query("fate == 'carried over'")
+        following = sprint_scope(frame, int(later), changes).query("origin == 'committed'")
+        assert set(left["key"]) <= set(following["key"])
+        assert len(left)
+
+
 def story(
     key: str, *acts: tuple[float, str, Any], points: float | None = None, sprint: tuple[int, ...] = (101,)
 ) -> History:
@@ -341,6 +362,19 @@ def test_a_sprint_that_only_a_changelog_names_has_no_dates() -> None:
     given_dates = report(to_frame(some), until=UNTIL, sprints=SPRINT_DATES).set_index("sprint_id")
     assert given_dates.loc[102, "sprint"] == "Sprint 2"
     assert given_dates["problem"].isna().all()
+
+
+def test_a_closed_sprint_without_an_instant_of_completion() -> None:
+    frame = to_frame([story("A-1", (30.0, "status", "Done"), (339.0, "Story Points", 5), points=3)])
+    told = {"id": 101, "name": "Sprint 1", "state": "closed", "startDate": START.isoformat()}
+    frame["sprint_json"] = json.dumps([{**told, "endDate": SPRINTS[0]["endDate"].isoformat()}])
+    found = report(frame, until=UNTIL).iloc[0]
+    assert found["measured_at"] == pd.Timestamp(SPRINTS[0]["endDate"])
+    assert found["completed_points"] == 3.0  # the estimate changed after the planned end
+    assert "planned end" in found["problem"]
+    frame["sprint_json"] = json.dumps([told])
+    with pytest.raises(DataError, match="its end is not known"):
+        report(frame, until=UNTIL)
 
 
 def test_issues_that_tell_a_sprint_differently_are_settled_by_the_latest() -> None:
