@@ -66,7 +66,8 @@ def report_types(source: Source, present: dict[str, int], known: dict[str, Field
     frame = to_frame(unpacked, known, ())
     columns = {str(field): list(of) for field, of in mapping_of(frame).groupby("field")["column"]}
     kinds = count_each_kind(source, present)
-    rows = [_about(key, kinds[key], known, unpacked, frame[columns.get(key, [])]) for key in kinds]
+    types = frame.dtypes.astype(str).to_dict()
+    rows = [_about(key, kinds[key], known, unpacked, {c: types[c] for c in columns.get(key, [])}) for key in kinds]
     texts = [name for name in _COLUMNS if name not in KINDS]
     report = pd.DataFrame(rows, columns=_COLUMNS).astype(dict.fromkeys(KINDS, "int64") | dict.fromkeys(texts, "str"))
     holding = report[list(KINDS[:5])].sum(axis=1)
@@ -74,9 +75,9 @@ def report_types(source: Source, present: dict[str, int], known: dict[str, Field
 
 
 def _about(
-    key: str, kinds: dict[str, int], known: dict[str, FieldInfo], unpacked: Unpacked, frame: pd.DataFrame
+    key: str, kinds: dict[str, int], known: dict[str, FieldInfo], unpacked: Unpacked, types: dict[str, str]
 ) -> dict[str, Any]:
-    """What is told of one field; `frame` has its columns."""
+    """What is told of one field; `types` are those of its columns."""
     info, field = known.get(key, FieldInfo(key)), unpacked.fields.get(key)
     seen = field.profile if field else Profile()
     chosen, why = explain_rule(info, seen)
@@ -85,7 +86,7 @@ def _about(
         why = "values, not as those that were looked at"
     return {
         "field": key, "name": info.name or key, "rule": rule.name, "decided_by": why,
-        "columns": ", ".join(map(str, frame)), "type": str(frame.dtypes.iloc[0]) if len(frame.columns) else None,
+        "columns": ", ".join(types), "type": next(iter(types.values()), None),
         **kinds, "example": _example(seen.examples), "not_unpacked": ", ".join(unused_keys(rule, seen)),
     }  # fmt: skip
 

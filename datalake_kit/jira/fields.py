@@ -14,7 +14,16 @@ from datalake_kit.errors import ColumnNotFoundError, DataError, did_you_mean
 from datalake_kit.jira.detect import Profile, explain_rule, unused_keys
 from datalake_kit.jira.known_fields import CORE, SYSTEM
 from datalake_kit.jira.layout import CONSUMED, find_layout
-from datalake_kit.jira.names import ATTRIBUTE, Claims, FieldInfo, column_base, of_document, read_fields, spelt_as
+from datalake_kit.jira.names import (
+    ATTRIBUTE,
+    Claims,
+    FieldInfo,
+    Records,
+    column_base,
+    of_document,
+    read_fields,
+    spelt_as,
+)
 from datalake_kit.jira.plan import Field, Source, connect, count_keys, make_plan
 from datalake_kit.jira.rules import Rule
 from datalake_kit.jira.unpack import Unpacked, run_plan
@@ -242,7 +251,7 @@ def to_frame(unpacked: Unpacked, known: dict[str, FieldInfo], others: Iterable[s
     first = _first(beside.column_names)
     order = {**{n: beside[n] for n in first}, **named, **{n: beside[n] for n in beside.column_names if n not in first}}
     frame = to_pandas(pa.table(order))
-    frame.attrs[ATTRIBUTE] = records
+    frame.attrs[ATTRIBUTE] = Records(records)
     return frame
 
 

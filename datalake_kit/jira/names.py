@@ -31,6 +31,13 @@ _CUSTOM = re.compile(r"customfield_(\d+)")
 _IDS = ("id", "field", "key")  # what the column of the ids can be called
 
 
+class Records(list[dict[str, str]]):
+    """What a frame carries of its columns, never changed: pandas copies deeply what is attached, at every step."""
+
+    def __deepcopy__(self, memo: object) -> Records:
+        return self
+
+
 @dataclass(frozen=True)
 class FieldInfo:
     """What is known of one field: its id, its business name, and the types of its schema."""

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from datalake_kit import jira
 from datalake_kit.errors import DataError
 from datalake_kit.jira._reserved import RESERVED_WORDS
-from datalake_kit.jira.names import Claims, FieldInfo, column_base, read_fields, snake_case
+from datalake_kit.jira.names import ATTRIBUTE, Claims, FieldInfo, column_base, read_fields, snake_case
 
 
 @pytest.mark.parametrize(
@@ -362,6 +362,12 @@ def test_the_mapping_survives_a_parquet_file_and_a_filter(tmp_path: Path) -> Non
     frame[frame["points"] > 0].to_parquet(tmp_path / "x.parquet")
     back = pd.read_parquet(tmp_path / "x.parquet")
     pd.testing.assert_frame_equal(jira.names(back), jira.names(frame))
+
+
+def test_what_a_frame_carries_costs_nothing_at_every_step() -> None:
+    frame = named_frame()
+    carried = frame.attrs[ATTRIBUTE]
+    assert frame[frame["points"] > 0][["points"]].attrs[ATTRIBUTE] is carried
 
 
 def test_a_frame_without_mapping_says_so() -> None:
