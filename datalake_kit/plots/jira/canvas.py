@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterable
 from typing import Any
 
@@ -15,6 +16,7 @@ from datalake_kit.errors import ColumnNotFoundError, DataError, did_you_mean
 from datalake_kit.plots import style
 from datalake_kit.plots.jira.lettering import drawable, families
 
+_LETTERS_AN_INCH = 10.0  # of a title
 mdates: Any = matplotlib.dates  # its annotations are not complete
 
 # category -> colour, hatch, sign: told apart in black and white too
@@ -73,11 +75,17 @@ def period_of(instants: pd.Series[Any]) -> str:
 
 def set_title(ax: Axes, *lines: str) -> None:
     """Write the title, one line below the other; names in it are drawn as they are."""
-    ax.set_title("\n".join(drawable(line) for line in lines if line), parse_math=False, family=list(families()))
+    room = ax.figure.bbox.width if len(ax.figure.axes) == 1 else ax.get_window_extent().width
+    most = max(int(room / ax.figure.dpi * _LETTERS_AN_INCH), 30)
+    wrapped = [part for line in lines for part in textwrap.wrap(drawable(line), most, break_long_words=False)]
+    ax.set_title("\n".join(wrapped), parse_math=False, family=list(families()))
 
 
-def use_dates(ax: Axes) -> None:
-    """Show the days along the axis, in UTC."""
+def use_dates(ax: Axes, instants: pd.Series[Any]) -> None:
+    """Show the days along the axis, in UTC; a day on both sides of a single instant."""
+    if instants.min() == instants.max():
+        day = pd.Timedelta(days=1)
+        ax.set_xlim(instants.min() - day, instants.max() + day)
     locator = mdates.AutoDateLocator(tz="UTC", minticks=3, maxticks=9)
     ax.xaxis.set_major_locator(locator)
     ax.xaxis.set_major_formatter(mdates.ConciseDateFormatter(locator, tz="UTC"))
@@ -93,6 +101,7 @@ def use_counts(ax: Axes, label: str, highest: float) -> None:
 
 def legend_below(ax: Axes, columns: int, *, inches: float = 0.55) -> None:
     """Put the legend so many inches under the axis, whatever the height of the figure."""
+    columns = columns if ax.get_window_extent().width / ax.figure.dpi > 5 else 1
     below = ax.transAxes + ScaledTranslation(0, -inches, ax.figure.dpi_scale_trans)
     ax.legend(loc="upper left", bbox_to_anchor=(0, 0), bbox_transform=below, ncols=columns)
 
@@ -114,6 +123,38 @@ def spread(places: Iterable[float], least: float, low: float, high: float) -> li
         found[n] = min(found[n], ceiling)
         ceiling = found[n] - least
     return found
+
+
+def join_percentiles(percentiles: Iterable[float], values: Iterable[float]) -> list[tuple[str, float]]:
+    """Return each value with the percentiles that have it, in the order of the percentiles.
+
+    >>> join_percentiles([50, 85, 95], [3.0, 3.0, 9.5])
+    [('50 %, 85 %', 3.0), ('95 %', 9.5)]
+    """
+    found: dict[float, list[str]] = {}
+    for percentile, value in sorted(zip(percentiles, values, strict=True)):
+        if value == value:
+            found.setdefault(value, []).append(f"{percentile:g} %")
+    return [(", ".join(names), value) for value, names in found.items()]
+
+
+def name_beside(ax: Axes, text: str, at: float, written_at: float) -> None:
+    """Write a text right of the axes, with a line to the height that it names; both as shares of the height."""
+    ax.annotate(
+        text, (1.0, at), (1.03, written_at), xycoords="axes fraction", textcoords="axes fraction", va="center",
+        parse_math=False, family=list(families()), annotation_clip=False,
+        arrowprops={"arrowstyle": "-", "color": style.NEUTRAL, "shrinkA": 0, "shrinkB": 0, "linewidth": 0.8,
+                    "relpos": (0, 0.5)},
+    )  # fmt: skip
+
+
+def name_line(ax: Axes, text: str, at: float, height: float, *, right: bool) -> None:
+    """Write a text beside an upright line, on the side where there is room."""
+    ax.annotate(
+        text, (at, height), (-5 if right else 5, 0), va="top", xycoords=("data", "axes fraction"),
+        textcoords="offset points", ha="right" if right else "left", parse_math=False,
+        bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.0, "alpha": 0.85},
+    )  # fmt: skip
 
 
 def plain_days(days: float) -> str:

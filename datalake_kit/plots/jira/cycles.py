@@ -13,6 +13,9 @@ from datalake_kit.errors import DataError
 from datalake_kit.jira.flow import cycle_percentiles
 from datalake_kit.plots import style
 from datalake_kit.plots.jira.canvas import (
+    join_percentiles,
+    name_beside,
+    name_line,
     new_axes,
     period_of,
     plain_days,
@@ -51,6 +54,7 @@ def cycle_time_scatter(
     Returns
     -------
     matplotlib.axes.Axes
+        Where a few issues took many times as long as the others, these are triangles at the upper edge, and counted.
 
     Raises
     ------
@@ -67,29 +71,14 @@ def cycle_time_scatter(
     ['50 %: 2.0 days']
     """
     done = _finished(cycles)
+    most = _shown(done)
     ax = new_axes(ax, 4.2)
     with style.style():
-        days = done["days"].to_numpy(np.float64)
-        many = len(done) > 500
-        if {"days_low", "days_high"} <= set(done.columns):
-            wide = done[done["days_low"] < done["days_high"]]
-            ax.vlines(
-                wide["finished_at"], wide["days_low"], wide["days_high"], color=style.NEUTRAL, linewidth=1.4, zorder=1
-            )
-        ax.scatter(
-            done["finished_at"],
-            days,
-            10 if many else 26,
-            style.PASS,
-            alpha=0.45 if many else 0.8,
-            zorder=2,
-            linewidths=0,
-        )
-        highest = float(done.get("days_high", done["days"]).max())
-        use_counts(ax, "days", highest)
-        use_dates(ax)
-        _percentile_lines(ax, done, percentiles, highest)
-        set_title(ax, *_titles("Cycle time", cycles, done, scope))
+        _points(ax, done, most)
+        use_counts(ax, "days", most)
+        use_dates(ax, done["finished_at"])
+        _percentile_lines(ax, done, percentiles, most)
+        set_title(ax, *_titles("Cycle time", cycles, done, scope), _cut(done, most))
     return ax
 
 
@@ -120,13 +109,14 @@ def cycle_time_histogram(
     --------
     >>> done = pd.to_datetime(["2026-01-05", "2026-01-09"], utc=True)
     >>> work = {"key": ["A-1", "A-2"], "finished_at": done, "outcome": "finished", "days": [2.0, 2.5]}
-    >>> [bar.get_height() for bar in cycle_time_histogram(pd.DataFrame(work)).patches]
-    [0.0, 0.0, 2.0]
+    >>> [int(bar.get_height()) for bar in cycle_time_histogram(pd.DataFrame(work)).patches]
+    [0, 0, 2]
     """
     done = _finished(cycles)
+    most = _shown(done)
     days = done["days"].to_numpy(np.float64)
-    width = max(1, math.ceil((math.floor(days.max()) + 1) / _MOST_BINS))
-    edges = np.arange(0, math.floor(days.max()) + 1 + width, width)
+    width = max(1, math.ceil((math.floor(most) + 1) / _MOST_BINS))
+    edges = np.arange(0, math.floor(most) + 1 + width, width)
     counts, _ = np.histogram(days, edges)
     ax = new_axes(ax, 4.2)
     with style.style():
@@ -134,18 +124,12 @@ def cycle_time_histogram(
         use_counts(ax, "issues", float(counts.max()))
         ax.set_xlim(0, float(edges[-1]))
         ax.set_xlabel(f"days, a bar is {width} day{'s' if width > 1 else ''} wide")
-        found = cycle_percentiles(done, percentiles)
-        lengths = found["days"].to_numpy(np.float64)
-        heights = spread(np.linspace(0.97, 0.75, len(found)), 0.07, 0.1, 0.97)
-        for n, (percentile, value) in enumerate(zip(found["percentile"], lengths, strict=True)):
+        lines = _percentiles(done, percentiles)
+        heights = spread(np.linspace(0.97, 0.75, len(lines))[::-1], 0.07, 0.1, 0.97)[::-1]
+        for n, (names, value) in enumerate(lines):
             ax.axvline(value, color=style.DNI, linestyle=_STYLES[n % len(_STYLES)])
-            right = value > 0.75 * edges[-1]
-            ax.annotate(
-                f"{percentile:g} %: {plain_days(value)}", (value, heights[n]), (-5 if right else 5, 0), va="top",
-                xycoords=("data", "axes fraction"), textcoords="offset points", ha="right" if right else "left",
-                bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.0, "alpha": 0.85},
-            )  # fmt: skip
-        set_title(ax, *_titles("Cycle times", cycles, done, scope))
+            name_line(ax, f"{names}: {plain_days(value)}", value, heights[n], right=value > 0.75 * edges[-1])
+        set_title(ax, *_titles("Cycle times", cycles, done, scope), _cut(done, float(edges[-1])))
     return ax
 
 
@@ -168,15 +152,44 @@ def _titles(what: str, cycles: pd.DataFrame, done: pd.DataFrame, scope: str | No
     return f"{what}{f', {scope}' if scope else ''}", said
 
 
-def _percentile_lines(ax: Axes, done: pd.DataFrame, percentiles: Sequence[float], highest: float) -> None:
+def _shown(done: pd.DataFrame) -> float:
+    """Up to how many days the picture goes: a few issues that took far longer would leave no room for the others."""
+    days = done["days"].to_numpy(np.float64)
+    high = done["days_high"].to_numpy(np.float64) if "days_high" in done.columns else days
+    most = 2.5 * float(np.quantile(days, 0.95))
+    return most if float(days.max()) > 1.6 * most and most > 0 else float(np.nanmax(high))
+
+
+def _cut(done: pd.DataFrame, most: float) -> str:
+    above = done["days"] > most
+    if not above.any():
+        return ""
+    longest = plain_days(float(done["days"].max()))
+    return f"{int(above.sum())} of more than {plain_days(most)}, up to {longest}, lie outside"
+
+
+def _points(ax: Axes, done: pd.DataFrame, most: float) -> None:
+    many = len(done) > 500
+    if {"days_low", "days_high"} <= set(done.columns):
+        wide = done[(done["days_low"] < done["days_high"]) & (done["days_low"] <= most)]
+        ends = wide["finished_at"], wide["days_low"], wide["days_high"].clip(upper=most * 1.05)
+        ax.vlines(*ends, color=style.NEUTRAL, linewidth=1.4, zorder=1)
+    within = done[done["days"] <= most]
+    ax.scatter(within["finished_at"], within["days"], 10 if many else 26, style.PASS, alpha=0.45 if many else 0.8,
+               zorder=2, linewidths=0)  # fmt: skip
+    above = done[done["days"] > most]
+    ax.scatter(above["finished_at"], [most * 1.05] * len(above), 30, style.FAIL, marker="^", zorder=2)
+
+
+def _percentiles(done: pd.DataFrame, percentiles: Sequence[float]) -> list[tuple[str, float]]:
     found = cycle_percentiles(done, percentiles)
-    days = found["days"].to_numpy(np.float64)
-    top = max(highest, 1.0) * 1.08
-    places = spread(days / top, 0.05, 0.02, 1.0)
-    for n, (percentile, value) in enumerate(zip(found["percentile"], days, strict=True)):
+    return join_percentiles(found["percentile"].tolist(), found["days"].tolist())
+
+
+def _percentile_lines(ax: Axes, done: pd.DataFrame, percentiles: Sequence[float], most: float) -> None:
+    lines = _percentiles(done, percentiles)
+    top = max(most, 1.0) * 1.08
+    places = spread([value / top for _, value in lines], 0.05, 0.02, 1.0)
+    for n, (names, value) in enumerate(lines):
         ax.axhline(value, color=style.DNI, linestyle=_STYLES[n % len(_STYLES)], linewidth=1.2, zorder=3)
-        ax.annotate(
-            f"{percentile:g} %: {plain_days(value)}", (1.0, value / top), (1.02, places[n]), va="center",
-            xycoords="axes fraction", textcoords="axes fraction", annotation_clip=False,
-            arrowprops={"arrowstyle": "-", "color": style.NEUTRAL, "shrinkA": 0, "shrinkB": 0, "linewidth": 0.8},
-        )  # fmt: skip
+        name_beside(ax, f"{names}: {plain_days(value)}", value / top, places[n])

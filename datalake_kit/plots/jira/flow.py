@@ -15,6 +15,8 @@ from datalake_kit.plots import style
 from datalake_kit.plots.jira.canvas import (
     CATEGORIES,
     legend_below,
+    mdates,
+    name_beside,
     new_axes,
     period_of,
     plain_days,
@@ -26,7 +28,7 @@ from datalake_kit.plots.jira.canvas import (
     use_counts,
     use_dates,
 )
-from datalake_kit.plots.jira.lettering import families, one_line
+from datalake_kit.plots.jira.lettering import families, one_line, short_name
 
 _HATCHES = ("", "////", "....", "\\\\\\\\", "xxxx", "----", "++++", "||||")
 _MOST_BANDS = 14  # more have no room for their names
@@ -77,12 +79,15 @@ def cumulative_flow(flow: pd.DataFrame, ax: Axes | None = None, *, scope: str | 
     with style.style():
         tops = counts[::-1].cumsum(axis=0)[::-1]
         moments = pd.DatetimeIndex(flow["at"].drop_duplicates().sort_values())
+        if len(moments) == 1:  # one instant has no width
+            moments = pd.DatetimeIndex([moments[0], moments[0] + pd.Timedelta(days=1)])
+            tops = np.repeat(tops, 2, axis=1)
         _bands(ax, moments, tops, names)
         _bounds(ax, moments, flow, by, names)
         _name_bands(ax, tops, names, counts)
         use_counts(ax, "issues", float(tops.max()))
-        use_dates(ax)
-        ax.margins(x=0)
+        use_dates(ax, pd.Series(moments))
+        ax.set_xlim(*mdates.date2num(moments[[0, -1]].to_pydatetime()))
         total = f"{int(tops[0, -1]):,} issues"
         set_title(ax, "Cumulative flow" + (f", {scope}" if scope else ""), f"{total}, {period_of(flow['at'])}")
     return ax
@@ -122,9 +127,6 @@ def _bands(ax: Axes, moments: pd.DatetimeIndex, tops: npt.NDArray[np.float64], n
             label=_band_name(band),
         )  # fmt: skip
         ax.plot(moments, tops[place], color=style.TEXT, linewidth=0.7)
-    if len(moments) == 1:  # one instant has no area
-        for place in range(len(names)):
-            ax.plot(moments, tops[place], marker="_", markersize=20, color=style.TEXT)
 
 
 def _band_name(band: list[str]) -> str:
@@ -135,7 +137,7 @@ def _bounds(ax: Axes, moments: pd.DatetimeIndex, flow: pd.DataFrame, by: str, na
     if not {"issues_low", "issues_high"} <= set(flow.columns) or (flow["issues_low"] == flow["issues_high"]).all():
         return
     for column in ("issues_low", "issues_high"):
-        values = _table(flow, by, column, names)[-1]
+        values = np.broadcast_to(_table(flow, by, column, names)[-1], len(moments))
         ax.plot(moments, values, color=style.TEXT, linestyle=":", linewidth=1.2)
     note = f"dotted: {_band_name(names[-1])}, at least and at most"
     ax.text(0.01, 0.97, note, transform=ax.transAxes, va="top", parse_math=False, family=list(families()), gid="note")
@@ -149,12 +151,7 @@ def _name_bands(ax: Axes, tops: npt.NDArray[np.float64], names: list[list[str]],
     height = ax.get_window_extent().height / ax.figure.dpi  # inches
     places = spread(middles[::-1], 0.175 / max(height, 0.5), 0.02, 1.0)[::-1]
     for place in reversed(range(len(names))):
-        ax.annotate(
-            f"{_band_name(names[place])} {int(counts[place, -1]):,}",
-            (1.0, middles[place]), (1.03, places[place]), xycoords="axes fraction", textcoords="axes fraction",
-            va="center", parse_math=False, family=list(families()), annotation_clip=False,
-            arrowprops={"arrowstyle": "-", "color": style.NEUTRAL, "shrinkA": 0, "shrinkB": 0, "linewidth": 0.8},
-        )  # fmt: skip
+        name_beside(ax, f"{_band_name(names[place])} {int(counts[place, -1]):,}", middles[place], places[place])
 
 
 def aging(open_work: pd.DataFrame, ax: Axes | None = None, *, scope: str | None = None) -> Axes:
@@ -176,7 +173,7 @@ def aging(open_work: pd.DataFrame, ax: Axes | None = None, *, scope: str | None 
     Returns
     -------
     matplotlib.axes.Axes
-        The oldest 20 issues have their keys.
+        The oldest 20 issues have their keys, where these do not cover each other.
 
     Raises
     ------
@@ -201,12 +198,13 @@ def aging(open_work: pd.DataFrame, ax: Axes | None = None, *, scope: str | None 
         places = _beside(work, statuses)
         _points(ax, work, places)
         _keys(ax, work, places)
-        names = [f"{one_line(status, 22)}\n{(work['status'].astype('str') == status).sum()}" for status in statuses]
-        turned = len(statuses) > 6
+        names = [f"{short_name(status)} ({(work['status'].astype('str') == status).sum()})" for status in statuses]
+        turned = sum(map(len, names)) > 100
         ax.set_xticks(range(len(statuses)), names, rotation=40 if turned else 0, ha="right" if turned else "center")
         for label in ax.get_xticklabels():
             label.set_parse_math(False)
             label.set_fontfamily(list(families()))
+            label.set_rotation_mode("anchor" if turned else "default")
         ax.set_xlim(-0.6, len(statuses) - 0.4)
         use_counts(ax, "age in days", float(work.get("age_days_high", work["age_days"]).max()))
         ax.set_xlabel("status, and how many are in it")
@@ -249,10 +247,19 @@ def _points(ax: Axes, work: pd.DataFrame, places: npt.NDArray[np.float64]) -> No
 
 
 def _keys(ax: Axes, work: pd.DataFrame, places: npt.NDArray[np.float64]) -> None:
-    oldest = work["age_days"].to_numpy(np.float64).argsort(kind="stable")[::-1][:_MOST_KEYS]
-    for n in oldest:
-        row = work.iloc[int(n)]
+    """Write the keys of the oldest issues, the oldest first, each where no other one stands."""
+    ages = work["age_days"].to_numpy(np.float64)
+    box = ax.get_window_extent()
+    wide, high = (side / ax.figure.dpi for side in (box.width, box.height))  # inches
+    across, up = wide / (places.max() - places.min() + 1.2), high / max(float(ages.max()) * 1.08, 1.0)
+    written: list[tuple[float, float, float]] = []
+    for n in ages.argsort(kind="stable")[::-1][:_MOST_KEYS]:
+        key = one_line(work["key"].iloc[int(n)], 16)
+        x, y, length = float(places[n] * across), float(ages[n] * up), 0.085 * len(key) + 0.15
+        if any(x < right and left < x + length and abs(y - other) < 0.16 for left, right, other in written):
+            continue
+        written.append((x, x + length, y))
         ax.annotate(
-            one_line(row["key"], 16), (places[n], row["age_days"]), (6, 0), textcoords="offset points", va="center",
-            parse_math=False, family=list(families()), fontsize=style.SMALLEST_TEXT,
+            key, (places[n], ages[n]), (6, 0), textcoords="offset points", va="center", parse_math=False,
+            family=list(families()), fontsize=style.SMALLEST_TEXT,
         )  # fmt: skip

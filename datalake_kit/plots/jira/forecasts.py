@@ -8,7 +8,17 @@ from matplotlib.axes import Axes
 
 from datalake_kit.jira.forecast import Forecast
 from datalake_kit.plots import style
-from datalake_kit.plots.jira.canvas import mdates, new_axes, require_rows, set_title, spread, use_counts, use_dates
+from datalake_kit.plots.jira.canvas import (
+    join_percentiles,
+    mdates,
+    name_line,
+    new_axes,
+    require_rows,
+    set_title,
+    spread,
+    use_counts,
+    use_dates,
+)
 
 _PERIODS = {"D": "days", "W": "weeks", "M": "months"}
 _STYLES = ("--", "-.", ":", (0, (1, 1)), (0, (5, 1)))
@@ -56,7 +66,7 @@ def forecast(found: Forecast, ax: Axes | None = None, *, scope: str | None = Non
         ax.bar(places, rows["trials"], width, color=style.MISSING, edgecolor=style.TEXT, linewidth=0.5)
         use_counts(ax, "trials", float(rows["trials"].max()) * 1.25)
         if when:
-            use_dates(ax)
+            use_dates(ax, rows["date"])
             ax.set_xlabel(f"last item done by (ends of {_PERIODS.get(found.freq, 'periods')}, UTC)")
         else:
             ax.set_xlabel("items done")
@@ -70,21 +80,14 @@ def _numbers(dates: pd.Series[pd.Timestamp]) -> np.ndarray[tuple[int], np.dtype[
 
 
 def _percentile_lines(ax: Axes, found: Forecast, when: bool) -> None:
-    table = found.table.assign(place=_numbers(found.table["date"]) if when else found.table["items"])
-    rows = table[np.isfinite(table["place"].to_numpy(np.float64))].groupby("place")["percentile"].apply(list)
-    rows = rows.loc[sorted(rows.index, key=lambda place: rows[place][0])]
+    values = _numbers(found.table["date"]) if when else found.table["items"].to_numpy(np.float64)
+    lines = join_percentiles(found.table["percentile"].tolist(), values.tolist())
     low, high = ax.get_xlim()
-    heights = spread(np.linspace(0.99, 0.78, len(rows)), 0.075, 0.1, 0.99)
-    for n, (value, percentiles) in enumerate(rows.items()):
-        names = ", ".join(f"{percentile:g} %" for percentile in percentiles)
+    heights = spread(np.linspace(0.99, 0.78, len(lines))[::-1], 0.075, 0.1, 0.99)[::-1]
+    for n, (names, value) in enumerate(lines):
         said = f"by {mdates.num2date(value):%Y-%m-%d}" if when else f"at least {value:g}"
-        right = value > low + 0.7 * (high - low)
         ax.axvline(value, color=style.DNI, linestyle=_STYLES[n % len(_STYLES)])
-        ax.annotate(
-            f"{names}: {said}", (value, heights[n]), (-5 if right else 5, 0), va="top",
-            xycoords=("data", "axes fraction"), textcoords="offset points", ha="right" if right else "left",
-            bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.0, "alpha": 0.85},
-        )  # fmt: skip
+        name_line(ax, f"{names}: {said}", value, heights[n], right=value > low + 0.7 * (high - low))
 
 
 def _titles(found: Forecast, scope: str | None, when: bool) -> tuple[str, str]:

@@ -86,11 +86,11 @@ def _place_group(group: list[int], ends: Ends) -> Places:
         return np.array([[0.0, 0.0], [2.4, 0.0]])
     turns = 2 * np.pi * np.arange(count) / count
     places = np.column_stack([np.cos(turns), np.sin(turns)]) * np.sqrt(count)
-    length = 1.6  # inches that a link should have
+    length = 1.4  # inches that a link should have
     for heat in np.linspace(1.0, 0.02, 250):
         apart = places[:, None] - places[None]
         distance = np.maximum(np.hypot(apart[..., 0], apart[..., 1]), 0.05)
-        push = np.where(distance < 2.5 * length, length**2 / distance**2, 0.0)  # what is far away does not count
+        push = np.where(distance < 2.2 * length, length**2 / distance**2, 0.0)  # what is far away does not count
         move = (apart * push[..., None]).sum(axis=1)
         along = places[own[:, 0]] - places[own[:, 1]]
         pull = along * (np.hypot(along[:, 0], along[:, 1]) / length)[:, None]

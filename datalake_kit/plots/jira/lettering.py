@@ -35,3 +35,14 @@ def one_line(text: object, most: int = 70) -> str:
     """Return a text as one line of at most `most` characters that can be drawn."""
     line = drawable(" ".join(str(text).split())) if isinstance(text, str) else "(no summary)"
     return line if len(line) <= most else line[: most - 1] + "…"
+
+
+def short_name(name: object, most: int = 22) -> str:
+    """Return a name that can be drawn, cut in its middle: the end often tells it from others.
+
+    >>> short_name("Sprint of the whole department 17", 16)
+    'Sprint o…ment 17'
+    """
+    line = one_line(name, 10_000)
+    ahead = most // 2
+    return line if len(line) <= most else f"{line[:ahead]}…{line[ahead + 1 - most :]}"

@@ -21,7 +21,7 @@ from datalake_kit.plots.jira.canvas import (
     use_counts,
     use_dates,
 )
-from datalake_kit.plots.jira.lettering import families, one_line
+from datalake_kit.plots.jira.lettering import families, one_line, short_name
 
 Unit = Literal["issues", "points"]
 
@@ -134,8 +134,8 @@ def _draw_course(
             ax.plot(known["at"], known[column], linestyle=line, color=colour, drawstyle=drawn, linewidth=wide)
         _mark_changes(ax, course, main)
         use_counts(ax, unit, highest)
-        use_dates(ax)
         ax.margins(x=0.02)
+        use_dates(ax, course["at"])
         _name_lines(ax, course, lines)
         name = one_line(course["sprint"].dropna().iloc[0], 50) if course["sprint"].notna().any() else "sprint"
         set_title(ax, f"{what} of {name} in {unit}", _told(course, unit, lines))
@@ -171,7 +171,8 @@ def _name_lines(ax: Axes, course: pd.DataFrame, lines: dict[str, tuple[str, str,
         ax.annotate(
             f"{name} {value:g}", (ends[name]["at"].iloc[-1], value), (1.03, places[name]),
             textcoords=ax.transAxes, va="center", annotation_clip=False,
-            arrowprops={"arrowstyle": "-", "color": style.NEUTRAL, "shrinkA": 0, "shrinkB": 2, "linewidth": 0.8},
+            arrowprops={"arrowstyle": "-", "color": style.NEUTRAL, "shrinkA": 0, "shrinkB": 2, "linewidth": 0.8,
+                        "relpos": (0, 0.5)},
         )  # fmt: skip
 
 
@@ -211,8 +212,8 @@ def velocity(sprints: pd.DataFrame, ax: Axes | None = None, *, unit: Unit | None
     >>> day = pd.to_datetime(["2026-01-16"], utc=True)
     >>> rows = pd.DataFrame({"sprint": ["Blue 7"], "completed": day, "committed_issues": [9], "completed_issues": [7],
     ...                      "mean_issues": [7.0]})
-    >>> [bar.get_height() for bar in velocity(rows).patches]
-    [9.0, 7.0]
+    >>> [int(bar.get_height()) for bar in velocity(rows).patches]
+    [9, 7]
     """
     require(sprints, "sprint", "completed")
     require_rows(sprints, "no closed sprint")
@@ -246,7 +247,7 @@ def _name_sprints(ax: Axes, shown: pd.DataFrame) -> None:
         shown["uncertain_issues"].fillna(0).astype(int) if "uncertain_issues" in shown.columns else [0] * len(shown)
     )
     names = [
-        one_line(name, 20) + (f" ? {number}" if number else "")
+        short_name(name) + (f" ? {number}" if number else "")
         for name, number in zip(shown["sprint"], unsure, strict=True)
     ]
     turned = len(names) * max(map(len, names)) > 90
@@ -255,6 +256,7 @@ def _name_sprints(ax: Axes, shown: pd.DataFrame) -> None:
         label.set_parse_math(False)
         label.set_fontfamily(list(families()))
         label.set_rotation_mode("anchor" if turned else "default")
+    ax.set_xlim(-0.7, max(len(names), 4) - 0.3)
     ax.set_xlabel("sprint" + (" (?: issues that may belong to it or not)" if any(unsure) else ""))
     ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
 

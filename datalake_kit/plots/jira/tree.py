@@ -35,6 +35,13 @@ def hierarchy(df: pd.DataFrame, epic: str, ax: Axes | None = None, *, most: int 
     ------
     DataError
         No issue is `epic` or below it.
+
+    Examples
+    --------
+    >>> issues = pd.DataFrame({"id": ["1", "2"], "key": ["A-1", "A-2"], "summary": ["Epic", "Story"],
+    ...                        "status_category": ["In Progress", "Done"], "parent_id": [None, "1"]})
+    >>> hierarchy(issues, "A-1").get_title(loc="left").split("\\n")[0]
+    'A-1 Epic: 1 of 1 done'
     """
     require(df, "id", "key", "summary", "status_category")
     tree = parents(df)
