@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
-import pyarrow as pa
 
 from datalake_kit.errors import ColumnNotFoundError, DataError
 from datalake_kit.jira.names import ATTRIBUTE
 
+Rows = npt.NDArray[np.int64]
 EPIC_LEVEL = 1  # of Jira's hierarchy: sub-task -1, standard issue 0, epic 1, above it what a site adds
 
 
@@ -52,19 +53,19 @@ def parents(df: pd.DataFrame, epic_link: str | None = None) -> pd.DataFrame:
     ['A-1', 'A-1 > A-2']
     """
     _check(df, epic_link)
-    family = _Family.of(df, epic_link or _epic_link_column(df))
-    rows = [dict(zip(_SCHEMA.names, family.describe(n), strict=True)) for n in range(len(df))]
-    found: pd.DataFrame = pa.Table.from_pylist(rows, schema=_SCHEMA).to_pandas()
-    return found.set_axis(df.index)
+    ids, keys = _texts(df, "id"), _texts(df, "key")
+    up = _Links.of(df, ids, keys, epic_link or _epic_link_column(df))
+    lines = _trace(up, keys.to_list(), _are_epics(df).tolist())
+    here = pd.Series(up.row >= 0)
+    table = {
+        "id": ids, "key": keys, "parent_id": _at(ids, up.row).where(here, up.id),
+        "parent_key": _at(keys, up.row).where(here, up.key), "parent_from": up.source, **lines,
+    }  # fmt: skip
+    return pd.DataFrame(table).astype(_TYPES).set_axis(df.index)
 
 
-_OTHER_TYPES = {"depth": pa.int64(), "cycle": pa.bool_()}
-_SCHEMA = pa.schema(
-    (name, _OTHER_TYPES.get(name, pa.string()))
-    for name in (
-        "id", "key", "parent_id", "parent_key", "parent_from", "depth", "chain", "epic_key", "missing", "cycle",
-    )
-)  # fmt: skip
+_TEXTS = ("id", "key", "parent_id", "parent_key", "parent_from", "chain", "epic_key", "missing")
+_TYPES: dict[str, Any] = {**dict.fromkeys(_TEXTS, "str"), "depth": "int64", "cycle": "bool"}
 
 
 def _check(df: pd.DataFrame, epic_link: str | None) -> None:
@@ -73,7 +74,8 @@ def _check(df: pd.DataFrame, epic_link: str | None) -> None:
             raise ColumnNotFoundError(f"The frame has no column {name!r}. Give a frame of dk.jira.load(...).frame().")
     if "fields" in df.columns and "parent_id" not in df.columns:
         raise ColumnNotFoundError("The fields are not unpacked yet. Give a frame of dk.jira.load(...).frame().")
-    twice = df["id"][df["id"].duplicated()]
+    twice = df["id"].dropna()
+    twice = twice[twice.duplicated()]
     if len(twice):
         raise DataError(f"The id {twice.iloc[0]} comes twice. Give the newest version of each issue only.")
 
@@ -84,79 +86,109 @@ def _epic_link_column(df: pd.DataFrame) -> str | None:
 
 
 @dataclass(frozen=True)
-class _Link:
-    """Where an issue points: row of its parent in the frame, or the name of one that is not there."""
+class _Links:
+    """Where each issue points: row of its parent (-1: not in the frame, or none), and the names of it."""
 
-    source: str
-    row: int | None
-    id: str | None
-    key: str | None
-    is_epic: bool  # what the issue itself says of the one it points to
-
-
-@dataclass
-class _Family:
-    ids: list[str]
-    keys: list[str]
-    links: list[_Link | None]
-    is_epic: list[bool]
+    source: pd.Series[Any]  # missing where an issue points nowhere
+    row: Rows
+    id: pd.Series[Any]
+    key: pd.Series[Any]
+    to_epic: pd.Series[Any]  # what the issue itself says of the one it points to
 
     @classmethod
-    def of(cls, df: pd.DataFrame, epic_link: str | None) -> _Family:
-        ids, keys = list(_texts(df, "id")), list(_texts(df, "key"))
-        by_id: dict[Hashable, int] = {v: n for n, v in enumerate(ids) if v is not None}
-        by_key: dict[Hashable, int] = {v: n for n, v in enumerate(keys) if v is not None}
-
-        def link(source: str, number: str | None, key: str | None, epic: bool = True) -> _Link | None:
-            if number is None and key is None:
-                return None
-            row = by_id.get(number) if number is not None else by_key.get(key)
-            return _Link(source, row, number, key, epic)
-
-        up = zip(_texts(df, "parent_id"), _texts(df, "parent_key"), _are_epics(df, "parent_"), strict=True)
-        epics = zip(_texts(df, "agile_epic_id"), _texts(df, "agile_epic_key"), _texts(df, epic_link), strict=True)
-        links = [
-            link("parent", *parent) or link("epic link", number, key) or link("epic link", None, text)
-            for parent, (number, key, text) in zip(up, epics, strict=True)
-        ]
-        return cls([str(i) for i in ids], [str(k) for k in keys], links, _are_epics(df))
-
-    def describe(self, row: int) -> tuple[Any, ...]:
-        """The row of the result for one issue."""
-        above, missing, cycle = self._ancestors(row)
-        link = self.links[row]
-        absent = (missing.key or missing.id) if missing else None
-        names = [*([absent] if absent else []), *(self.keys[a] for a in reversed(above)), self.keys[row]]
-        parent: tuple[str | None, str | None, str | None] = (None, None, None)
-        if link:
-            at = link.row
-            parent = (self.ids[at], self.keys[at], link.source) if at is not None else (link.id, link.key, link.source)
-        epic = next((self.keys[n] for n in [row, *above] if self.is_epic[n]), None)
-        if epic is None and missing and missing.is_epic:
-            epic = absent
-        return (self.ids[row], self.keys[row], *parent, len(names) - 1, " > ".join(names), epic, absent, cycle)
-
-    def _ancestors(self, row: int) -> tuple[list[int], _Link | None, bool]:
-        """Rows above an issue, the nearest first; the missing one above them; whether they go round."""
-        above: list[int] = []
-        seen = {row}
-        link = self.links[row]
-        while link and link.row is not None:
-            if link.row in seen:
-                return above, None, True
-            above.append(link.row)
-            seen.add(link.row)
-            link = self.links[link.row]
-        return above, link, False
+    def of(cls, df: pd.DataFrame, ids: pd.Series[Any], keys: pd.Series[Any], epic_link: str | None) -> _Links:
+        """The parent of each issue; where there is none the epic of the agile API, then that of the epic link."""
+        nothing = _texts(df, None)
+        ways = (
+            ("parent", _texts(df, "parent_id"), _texts(df, "parent_key"), pd.Series(_are_epics(df, "parent_"))),
+            ("epic link", _texts(df, "agile_epic_id"), _texts(df, "agile_epic_key"), pd.Series(True, index=ids.index)),
+            ("epic link", nothing, _texts(df, epic_link), pd.Series(True, index=ids.index)),
+        )
+        source, number, key, to_epic = nothing, nothing, nothing, pd.Series(False, index=ids.index)
+        for name, way_id, way_key, way_epic in ways:
+            free = source.isna() & (way_id.notna() | way_key.notna())
+            source, number = source.mask(free, name), number.mask(free, way_id)
+            key, to_epic = key.mask(free, way_key), to_epic.mask(free, way_epic)
+        row = np.where(number.notna(), _rows_of(ids, number), _rows_of(keys, key))
+        return cls(source, row, number, key, to_epic)
 
 
-def _texts(df: pd.DataFrame, name: str | None) -> Iterator[str | None]:
-    """A column as texts, None where nothing is; all None where there is no such column."""
+def _rows_of(names: pd.Series[Any], wanted: pd.Series[Any]) -> Rows:
+    """Row of each name that is wanted, -1 where it is not there; of a name that comes twice the last."""
+    known = names.dropna().drop_duplicates(keep="last")
+    place = pd.Index(known).get_indexer(pd.Index(wanted))
+    found: Rows = np.append(known.index.to_numpy(dtype=np.int64), -1)[place]
+    return np.where(wanted.notna(), found, -1)
+
+
+def _at(names: pd.Series[Any], row: Rows) -> pd.Series[Any]:
+    """The name at each row; that at any row where there is none."""
+    return names.take(np.maximum(row, 0)).reset_index(drop=True) if len(names) else names
+
+
+def _depths(row: Rows) -> tuple[Rows, npt.NDArray[np.bool_]]:
+    """Number of ancestors in the frame, and who has no end of them: by steps of 1, 2, 4, 8 ... generations."""
+    above, depth = row.copy(), (row >= 0).astype(np.int64)
+    for _ in range(len(row).bit_length() + 1):
+        more = np.flatnonzero(above >= 0)
+        if not len(more):
+            break
+        depth[more] += depth[above[more]]
+        above[more] = above[above[more]]
+    return depth, above >= 0
+
+
+def _trace(up: _Links, keys: list[Any], is_epic: list[bool]) -> dict[str, Any]:
+    """Chain, depth, epic and missing ancestor of each issue, parents before children."""
+    depth, endless = _depths(up.row)
+    rows, absent = up.row.tolist(), up.key.where(up.key.notna(), up.id).where(up.row < 0).to_list()
+    epic_above = up.to_epic.tolist()
+    count = len(rows)
+    chain: list[Any] = [None] * count
+    epic: list[Any] = [None] * count
+    missing: list[Any] = [None] * count
+    order = np.argsort(depth, kind="stable")
+    for n in order[~endless[order]].tolist():
+        above, key, name = rows[n], _shown(keys[n]), absent[n]
+        if above >= 0:
+            chain[n], epic[n], missing[n] = f"{chain[above]} > {key}", epic[above], missing[above]
+        elif isinstance(name, str):
+            chain[n], missing[n], epic[n] = f"{name} > {key}", name, name if epic_above[n] else None
+        else:
+            chain[n] = key
+        if is_epic[n]:
+            epic[n] = key
+    for n in np.flatnonzero(endless).tolist():
+        line = _until_again(n, rows)
+        chain[n] = " > ".join(_shown(keys[m]) for m in reversed(line))
+        epic[n] = next((_shown(keys[m]) for m in line if is_epic[m]), None)
+        depth[n] = len(line) - 1
+    depth += pd.Series(missing, dtype=object).notna().to_numpy()
+    return {"depth": depth, "chain": chain, "epic_key": epic, "missing": missing, "cycle": endless}
+
+
+def _shown(key: Any) -> str:
+    return key if isinstance(key, str) else "?"
+
+
+def _until_again(row: int, rows: list[int]) -> list[int]:
+    """A row and those above it, until one comes again."""
+    line, seen = [row], {row}
+    while rows[line[-1]] not in seen:
+        line.append(rows[line[-1]])
+        seen.add(line[-1])
+    return line
+
+
+def _texts(df: pd.DataFrame, name: str | None) -> pd.Series[Any]:
+    """A column as texts, missing where nothing is; all missing where there is no such column."""
     if name is None or name not in df.columns:
-        yield from [None] * len(df)
-        return
-    for value in df[name].array:
-        yield None if pd.isna(value) or value == "" else _plain(value)
+        return pd.Series([None] * len(df), dtype="str")
+    column = df[name].reset_index(drop=True)
+    if pd.api.types.is_float_dtype(column) or column.dtype == object:
+        column = column.map(_plain, na_action="ignore")
+    texts = column.astype("str")
+    return texts.where(texts != "")
 
 
 def _plain(value: Any) -> str:
@@ -164,9 +196,10 @@ def _plain(value: Any) -> str:
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
-def _are_epics(df: pd.DataFrame, of: str = "") -> list[bool]:
+def _are_epics(df: pd.DataFrame, of: str = "") -> npt.NDArray[np.bool_]:
     """By the level of the issue type; by its name where no level is known."""
     name = f"{of}level" if of else "issue_type_level"
     levels = df[name] if name in df.columns else pd.Series(float("nan"), index=df.index)
-    pairs = zip(levels.array, _texts(df, f"{of}issue_type"), strict=True)
-    return [(level == EPIC_LEVEL) if pd.notna(level) else (kind or "").casefold() == "epic" for level, kind in pairs]
+    level = pd.to_numeric(levels).to_numpy(dtype=np.float64, na_value=np.nan)
+    by_name = _texts(df, f"{of}issue_type").str.casefold().eq("epic").to_numpy(dtype=bool)
+    return np.where(np.isnan(level), by_name, level == EPIC_LEVEL)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from datalake_kit import jira
@@ -97,6 +97,7 @@ def test_a_cycle_ends(ups: list[str], cycles: list[bool]) -> None:
 
 
 @given(st.lists(st.integers(0, 12), min_size=1, max_size=9))
+@settings(deadline=None)
 def test_any_parents_give_finite_chains_that_name_what_is_missing(ups: list[int]) -> None:
     frame = issues(*((str(n), f"A-{n}", "Task", str(up)) for n, up in enumerate(ups)))
     found = jira.parents(frame)
@@ -105,6 +106,66 @@ def test_any_parents_give_finite_chains_that_name_what_is_missing(ups: list[int]
         assert chain[-1] == row.key
         assert len(set(chain)) == len(chain)
         assert row.cycle or (isinstance(row.missing, str) and int(row.missing) >= len(ups))
+
+
+NUMBERS = st.none() | st.integers(0, 9)
+
+
+@given(st.lists(st.tuples(NUMBERS, NUMBERS, st.sampled_from([1.0, 0.0, None]), st.booleans()), min_size=1, max_size=8))
+@settings(deadline=None, max_examples=60)
+def test_chains_are_those_of_a_walk_from_issue_to_issue(rows: list[tuple[Any, ...]]) -> None:
+    """Each issue: id of its parent, number in its epic link, its level, whether its parent is an epic."""
+    count = len(rows)
+    frame = pd.DataFrame(
+        {
+            "id": [str(n) for n in range(count)], "key": [f"K-{n}" for n in range(count)],
+            "parent_id": [None if p is None else str(p) for p, *_ in rows],
+            "parent_key": [None if p is None else f"OLD-{p}" for p, *_ in rows],
+            "parent_level": [1.0 if above else 0.0 for *_, above in rows],
+            "epic_link": [None if e is None else f"K-{e}" for _, e, *_ in rows],
+            "issue_type_level": [level for *_, level, _ in rows],
+        }
+    )  # fmt: skip
+    for n, row in enumerate(jira.parents(frame).itertuples()):
+        line, missing, epics, cycle = [n], None, [], False
+        while True:
+            parent, epic, level, above = rows[line[-1]]
+            epics += [f"K-{line[-1]}"] if level == 1 else []
+            if parent is None and epic is None:
+                break
+            name = f"OLD-{parent}" if parent is not None else f"K-{epic}"
+            up = parent if parent is not None else epic
+            if up >= count:
+                missing = name
+                epics += [name] if above or parent is None else []
+                break
+            if up in line:
+                cycle = True
+                break
+            line.append(up)
+        names = [*([missing] if missing else []), *(f"K-{m}" for m in reversed(line))]
+        assert row.chain == " > ".join(names)
+        assert row.depth == len(names) - 1
+        assert (None if pd.isna(row.missing) else row.missing) == missing
+        assert (None if pd.isna(row.epic_key) else row.epic_key) == (epics[0] if epics else None)
+        assert row.cycle == cycle
+
+
+def test_a_chain_longer_than_the_stack_and_a_key_that_two_issues_have() -> None:
+    count = 3_000
+    long = issues(*((str(n), f"A-{n}", "Task", str(n + 1) if n < count - 1 else None) for n in range(count)))
+    found = jira.parents(long)
+    assert found["depth"].to_list() == [*range(count - 1, -1, -1)]
+    reused = issues(("1", "A-1", "Epic", None), ("2", "A-1", "Epic", None), ("3", "A-3", "Task", None))
+    link = jira.parents(reused.assign(epic_link=[None, None, "A-1"]))
+    assert link["parent_id"].to_list()[2] == "2"
+
+
+def test_issues_without_id_are_found_by_key() -> None:
+    frame = issues((None, "A-1", "Epic", None), (None, "A-2", "Story", None)).assign(epic_link=[None, "A-1"])
+    found = jira.parents(frame)
+    assert found["chain"].to_list() == ["A-1", "A-1 > A-2"]
+    assert found["id"].isna().all()
 
 
 def test_the_index_is_kept_and_the_input_not_changed() -> None:
