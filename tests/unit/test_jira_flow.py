@@ -172,6 +172,12 @@ def test_time_in_status_by_hand() -> None:
     assert found["last_left"].isna().to_list() == [False, False, False, True]
 
 
+def test_a_status_that_was_left_at_the_very_end_is_not_current() -> None:
+    found = time_in_status(known(history("A-1", ("2024-01-01", "Backlog"), ("2024-01-31 12:00", "Done"))))
+    assert found["is_current"].to_list() == [False, True]
+    assert found["last_left"].to_list()[0] == NOW
+
+
 def test_time_in_phase_joins_the_statuses_of_a_phase() -> None:
     found = time_in_status(known(REOPENED, until=moment("2024-01-12")), by="phase")
     assert found["phase"].to_list() == ["To Do", "In Progress", "Done"]
@@ -242,6 +248,28 @@ def test_a_block_that_goes_on() -> None:
     row = measured(blocked_time(issues(STOPPED, until=until), blocked=["Blocked"], phases=PHASES, until=until))["A-1"]
     assert (row["is_blocked"], row["blocked_since"]) == (True, moment("2024-01-03"))
     assert (row["blocked_days"], row["share"]) == (3.0, 0.6)
+
+
+def test_blocks_that_last_no_time_are_none_and_blocks_that_touch_are_one() -> None:
+    passing = history("A-1", ("2024-01-01", "In Progress"), ("2024-01-02", "Blocked"), ("2024-01-02", "In Progress"))
+    touching = history(
+        "A-2", ("2024-01-01", "In Progress"), ("2024-01-03", "Blocked"), ("2024-01-04", "In Progress"),
+        more=[flag("2024-01-02", True), flag("2024-01-03", False), flag("2024-01-04", True), flag("2024-01-05", False)],
+    )  # fmt: skip
+    now = history("A-3", ("2024-01-01", "In Progress"), ("2024-01-31 12:00", "Blocked"))  # at the end of what is known
+    frame = issues(passing, touching, now)
+    found = measured(blocked_time(frame, blocked=["Blocked"], phases=PHASES, until=NOW))
+    assert [(row["times_blocked"], row["blocked_days"], row["is_blocked"]) for row in found.values()] == [
+        (0, 0.0, False), (1, 3.0, False), (1, 0.0, True),
+    ]  # fmt: skip
+
+
+def test_what_happened_after_until_is_not_known() -> None:
+    until = moment("2024-01-06")
+    for measure, some in ((blocked_time, STOPPED), (cycle_times, REOPENED), (lead_times, REOPENED)):
+        cut, whole = (measure(frame, phases=PHASES, until=until) for frame in (issues(some, until=until), issues(some)))
+        columns = [name for name in cut.columns if name not in ("problem", "key")]
+        pd.testing.assert_frame_equal(cut[columns], whole[columns])
 
 
 def test_a_flag_without_a_change_has_been_there_since_the_creation() -> None:
