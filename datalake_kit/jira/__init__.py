@@ -1,18 +1,112 @@
-"""Jira issues that AppFlow landed: newest version of each, fields unpacked, named and typed, and their relations.
+"""Jira issues that AppFlow landed: newest versions, fields as columns, relations, history and measures of delivery.
 
 issues = dk.jira.load(lake, "jiralake.jira_raw")     # lazy: nothing is read yet
 issues.frame()                                       # one row an issue, one typed column (or a few) a field
+issues.versions()                                    # one row a version, for the history that differences tell
 issues.raw(), issues.rejects, issues.report          # as they came; what cannot be used; every row accounted for
-dk.jira.unpack_fields(frame, names=)                 # the same for a frame at hand
-dk.jira.names(frame), dk.jira.rename(frame)          # which field a column is, and the way back
-dk.jira.parents(frame)                               # epic, chain of parents, ancestors that are missing
+dk.jira.refresh(lake, "lake/jiralake/jira_data")     # the same kept as Parquet: only new files are read
+
+Columns     unpack_fields, field_types, names, rename, text (rich text as plain text and Markdown)
+Lists       links, linked_issues, sprints, components, fix_versions, affects_versions, comments, worklogs, attachments,
+            subtasks; cut_short tells what Jira left out of them
+Hierarchy   parents, roll_up, link_cycles
+History     changelog, history_report, status_intervals, WorkingCalendar, last_seen, deleted
+Flow        time_in_status, cycle_times, lead_times, cycle_percentiles, flow_efficiency, blocked_time, throughput,
+            aging_work, cumulative_flow, forecast
+Sprints     sprint_report, sprint_scope, burndown, burnup, velocity
+Handing on  redact, export
 """
 
 from __future__ import annotations
 
+from datalake_kit.jira import text
+from datalake_kit.jira.aging import aging_work
+from datalake_kit.jira.blocked import blocked_time
+from datalake_kit.jira.burndown import burndown, burnup
+from datalake_kit.jira.calendar import WorkingCalendar
+from datalake_kit.jira.changelog import changelog, history_report
+from datalake_kit.jira.cumulative import cumulative_flow
+from datalake_kit.jira.cycles import link_cycles
+from datalake_kit.jira.export import export
+from datalake_kit.jira.field_types import field_types
 from datalake_kit.jira.fields import unpack_fields
+from datalake_kit.jira.flow import cycle_percentiles, cycle_times, lead_times
+from datalake_kit.jira.forecast import Forecast, forecast
+from datalake_kit.jira.intervals import status_intervals
+from datalake_kit.jira.links import linked_issues, links
 from datalake_kit.jira.load import JiraIssues, Report, load
 from datalake_kit.jira.names import names, rename
+from datalake_kit.jira.parts import (
+    affects_versions,
+    attachments,
+    comments,
+    components,
+    cut_short,
+    fix_versions,
+    subtasks,
+    worklogs,
+)
+from datalake_kit.jira.redact import redact, redaction_plan
+from datalake_kit.jira.refresh import Refreshed, refresh
 from datalake_kit.jira.relations import parents
+from datalake_kit.jira.roll_up import roll_up
+from datalake_kit.jira.seen import deleted, last_seen
+from datalake_kit.jira.sprint_report import sprint_report, sprint_scope
+from datalake_kit.jira.sprint_table import sprints
+from datalake_kit.jira.status_time import flow_efficiency, time_in_status
+from datalake_kit.jira.stored import read
+from datalake_kit.jira.throughput import throughput
+from datalake_kit.jira.velocity import velocity
 
-__all__ = ["JiraIssues", "Report", "load", "names", "parents", "rename", "unpack_fields"]
+__all__ = [
+    "Forecast",
+    "JiraIssues",
+    "Refreshed",
+    "Report",
+    "WorkingCalendar",
+    "affects_versions",
+    "aging_work",
+    "attachments",
+    "blocked_time",
+    "burndown",
+    "burnup",
+    "changelog",
+    "comments",
+    "components",
+    "cumulative_flow",
+    "cut_short",
+    "cycle_percentiles",
+    "cycle_times",
+    "deleted",
+    "export",
+    "field_types",
+    "fix_versions",
+    "flow_efficiency",
+    "forecast",
+    "history_report",
+    "last_seen",
+    "lead_times",
+    "link_cycles",
+    "linked_issues",
+    "links",
+    "load",
+    "names",
+    "parents",
+    "read",
+    "redact",
+    "redaction_plan",
+    "refresh",
+    "rename",
+    "roll_up",
+    "sprint_report",
+    "sprint_scope",
+    "sprints",
+    "status_intervals",
+    "subtasks",
+    "text",
+    "throughput",
+    "time_in_status",
+    "unpack_fields",
+    "velocity",
+    "worklogs",
+]
