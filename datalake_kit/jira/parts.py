@@ -9,6 +9,7 @@ import pandas as pd
 from datalake_kit.errors import ColumnNotFoundError
 from datalake_kit.jira.entries import USER, Column, list_table, open_lists, person, to_table
 from datalake_kit.jira.items import Issues, ListField, find_lists
+from datalake_kit.jira.text import plain
 
 COMMENTS = ListField("comment", "comments", "comments")
 WORKLOGS = ListField("worklog", "worklogs", "worklogs")
@@ -105,22 +106,24 @@ def affects_versions(issues: Issues) -> pd.DataFrame:
     return list_table(issues, ListField("versions", "affects_versions", joined=True), _VERSION, _VERSION_COLUMNS)
 
 
-def comments(issues: Issues) -> pd.DataFrame:
+def comments(issues: Issues, *, text: bool = True) -> pd.DataFrame:
     """List the comments of each issue, as many of them as its document holds.
 
     Parameters
     ----------
     issues
         What `dk.jira.load` gave, a frame of it, or raw issues with `fields`.
+    text
+        Whether to give the plain text too, which takes longest.
 
     Returns
     -------
     DataFrame
         One row a comment: `id`, `key` (of the issue), `comment_id`, `author`, `author_account_id`, `update_author`,
         `update_author_account_id`, `created`, `updated` (UTC), `visibility_type`, `visibility_value` (who may read it;
-        missing: all), `body` (wiki text, or JSON text of an Atlassian Document), `there` and `total` (comments of the
-        issue that are here, and in Jira: a document holds a part of a long list), `problem`. Issues of whose comments
-        none are here have no row; `cut_short` names them.
+        missing: all), `body` (wiki text, or JSON text of an Atlassian Document), `text` (the same as plain text),
+        `there` and `total` (comments of the issue that are here, and in Jira: a document holds a part of a long list),
+        `problem`. Issues of whose comments none are here have no row; `cut_short` names them.
 
     Raises
     ------
@@ -135,24 +138,27 @@ def comments(issues: Issues) -> pd.DataFrame:
     [['ann', 'Done.', 1, 9]]
     """
     columns = (Column("comment_id", "e.id"), *_WRITTEN, Column("body", "e.body"))
-    return list_table(issues, COMMENTS, {**_WRITTEN_SHAPE, "body": "VARCHAR"}, columns)
+    table = list_table(issues, COMMENTS, {**_WRITTEN_SHAPE, "body": "VARCHAR"}, columns)
+    return _with_text(table, "body") if text else table
 
 
-def worklogs(issues: Issues) -> pd.DataFrame:
+def worklogs(issues: Issues, *, text: bool = True) -> pd.DataFrame:
     """List the work logged on each issue, as much of it as its document holds.
 
     Parameters
     ----------
     issues
         What `dk.jira.load` gave, a frame of it, or raw issues with `fields`.
+    text
+        Whether to give the plain text too, which takes longest.
 
     Returns
     -------
     DataFrame
         One row a worklog: `id`, `key` (of the issue), `worklog_id`, `author`, `author_account_id`, `update_author`,
         `update_author_account_id`, `created`, `updated`, `visibility_type`, `visibility_value`, `started` (UTC),
-        `time_spent_seconds` (float64), `comment` (wiki text, or JSON text of an Atlassian Document), `there` and
-        `total` as for `comments`, `problem`.
+        `time_spent_seconds` (float64), `comment` (wiki text, or JSON text of an Atlassian Document), `text`
+        (the same as plain text), `there` and `total` as for `comments`, `problem`.
 
     Raises
     ------
@@ -171,7 +177,14 @@ def worklogs(issues: Issues) -> pd.DataFrame:
         Column("time_spent_seconds", "e.timeSpentSeconds", "number"), Column("comment", "e.comment"),
     )  # fmt: skip
     shape = {**_WRITTEN_SHAPE, **dict.fromkeys(("started", "timeSpentSeconds", "comment"), "VARCHAR")}
-    return list_table(issues, WORKLOGS, shape, columns)
+    table = list_table(issues, WORKLOGS, shape, columns)
+    return _with_text(table, "comment") if text else table
+
+
+def _with_text(table: pd.DataFrame, column: str) -> pd.DataFrame:
+    """Plain text beside a column of rich text."""
+    table.insert(list(table.columns).index(column) + 1, "text", plain(table[column]))
+    return table
 
 
 def attachments(issues: Issues) -> pd.DataFrame:

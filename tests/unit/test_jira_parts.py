@@ -97,6 +97,15 @@ def test_a_body_that_is_an_atlassian_document_is_kept_as_its_json() -> None:
     assert json.loads(found["body"].iloc[0]) == body
 
 
+def test_rich_text_is_plain_text_beside_it() -> None:
+    words = {"type": "paragraph", "content": [{"type": "text", "text": "It works"}]}
+    document = {"type": "doc", "version": 1, "content": [words]}
+    issues = raw({"comment": {"comments": [{"body": document}, {"body": "*It* works"}, {"id": "3"}]}})
+    assert plain(comments(issues), "text") == [["It works"], ["It works"], [None]]
+    assert "text" not in comments(issues, text=False)
+    assert plain(worklogs(raw({"worklog": {"worklogs": [{"comment": document}]}})), "text") == [["It works"]]
+
+
 # --- what is malformed ----------------------------------------------------------------------------------------------
 
 
