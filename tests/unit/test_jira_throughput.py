@@ -142,7 +142,7 @@ def test_throughput_is_that_of_the_walk(some: list[History], freq: Any, zone: st
 
 
 def test_throughput_from_versions_says_what_is_certain_and_what_is_possible() -> None:
-    some = random_histories(random.Random(8), 200, most=3, fields=["status"])
+    some = random_histories(random.Random(8), 300, most=5, fields=["status", "assignee"])
     times = landing_times(some, timedelta(days=1))
     some = [issue for issue in some if seen_one_by_one(issue, times)]
     asked: dict[str, Any] = {"freq": "D", "until": times[-1], "phases": PHASES}
@@ -305,7 +305,7 @@ def test_cumulative_flow_is_that_of_the_walk(some: list[History], by: Any, freq:
 
 
 def test_cumulative_flow_from_versions_says_what_is_certain_and_what_is_possible() -> None:
-    some = random_histories(random.Random(9), 150, most=3, fields=["status"])
+    some = random_histories(random.Random(9), 250, most=5, fields=["status", "assignee"])
     times = landing_times(some, timedelta(days=1))
     some = [issue for issue in some if seen_one_by_one(issue, times)]
     assert len(some) > 50
@@ -317,6 +317,27 @@ def test_cumulative_flow_from_versions_says_what_is_certain_and_what_is_possible
     assert (both["issues_low"] <= both["true"]).all()
     assert (both["true"] <= both["issues_high"]).all()
     assert (both["issues_low"] < both["issues_high"]).any()
+
+
+def test_bounds_that_overlap_make_nothing_certain() -> None:
+    intervals = known(FIRST).copy()  # in progress from the 2nd to the 5th
+    intervals.loc[1, "start_not_after"] = intervals.loc[2, "start_not_after"] = pd.Timestamp("2024-01-05", tz="UTC")
+    intervals.loc[1, "end_not_before"] = intervals.loc[2, "start_not_before"] = pd.Timestamp("2024-01-03", tz="UTC")
+    found = cumulative_flow(intervals, at=["2024-01-02T12:00", "2024-01-04"])
+    one = found[found["phase"] == "In Progress"]
+    assert one["issues"].to_list() == [1, 1]
+    assert one["issues_low"].to_list() == [0, 0]
+    assert one["issues_high"].to_list() == [1, 1]
+
+
+def test_a_status_of_the_same_name_goes_on() -> None:
+    """Two projects have each their own status of one name; an issue that moves goes from one to the other."""
+    moved = history("A-1", ("2024-01-01", "Backlog"), ("2024-01-02", "In Progress"), ("2024-01-04", "In Review"))
+    intervals = known(moved)
+    intervals = intervals.assign(status=intervals["status"].replace("In Review", "In Progress"))
+    found = aging_work(intervals, at="2024-01-05")
+    assert found["entered_status_at"].to_list() == [moment("2024-01-02")]
+    assert found["status_age_days"].to_list() == [3.0]
 
 
 def test_issues_of_which_no_status_is_known_yet_have_a_row_without_a_phase() -> None:
