@@ -180,7 +180,7 @@ def _next_state(base: Base, won: Won, landing: Landing, generation: int, settled
         fields={key: known for key, known in old.fields.items() if key in settled.states}, others=dict(old.others),
         numbers_given=old.numbers_given, real_numbers=settled.real_numbers, rows_in=old.rows_in + won.rows_in,
         rows_rejected=old.rows_rejected + won.rows_rejected, superseded=old.superseded + len(won.superseded),
-        kept_files=_files_of(base.layers, old),
+        kept_files=list(base.layers.all_files),
     )  # fmt: skip
 
 
@@ -189,11 +189,6 @@ def _refuse_lost(after: State) -> None:
     for key in after.fields:
         if key.casefold() in CORE and after.fields[key].values <= 0 and after.present.get(key, 0) <= 0:
             raise RebuildNeededError(f"it is not known whether any issue has {key} still")
-
-
-def _files_of(layers: Layers, state: State) -> list[str]:
-    """All files that a table needs."""
-    return [*layers.files, *([layers.superseded] if layers.superseded else []), state.documents, state.values]
 
 
 def _counts(won: Won) -> tuple[int, int, int, int]:

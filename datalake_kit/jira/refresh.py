@@ -128,6 +128,7 @@ def _refresh(
     if brought is None:
         layers = rebuild(folder, _look(paths, given), generation)
         known, brought = 0, _compare(before, layers)
+        layers.state["kept_files"] = list(before.all_files) if before else []  # a reader may be at them
     write_layers(layers)
     _clean_up(layers)
     landed = [rows for _, _, _, rows, _ in layers.state["landed"]]

@@ -51,6 +51,11 @@ class Layers:
         return tuple(self.folder / name for name in self.files)
 
     @property
+    def all_files(self) -> tuple[str, ...]:
+        """Names of the files that a reader needs."""
+        return (*self.files, *([self.superseded] if self.superseded else []))
+
+    @property
     def superseded_path(self) -> Path | None:
         """The file of the rows that count no more, if there are such."""
         return None if self.superseded is None else self.folder / self.superseded
