@@ -291,7 +291,7 @@ def test_links_have_arrows_with_words_and_dashed_frames_for_what_is_not_loaded()
     assert set(frames) == {"A-1", "A-2", "B-9"}
     texts = said(ax)
     assert {"blocks", "$x$", "linked"} <= set(texts)
-    assert "3 linked issues of A, B, 3 links; dashed: 1 not among the issues loaded" in texts
+    assert "3 linked issues of A, B, 3 links; dashed: 1 not among the issues loaded" in " ".join(texts)
     assert sum(bool(getattr(text, "arrow_patch", None)) for text in ax.texts) == 3
 
 

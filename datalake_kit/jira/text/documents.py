@@ -71,7 +71,7 @@ class Node:
 
 def read_node(raw: Any) -> tuple[Node, list[Any]]:
     """Return a node and what is below it; anything that is no node is text, a list is a container."""
-    if isinstance(raw, Mapping):
+    if isinstance(raw, dict | Mapping):  # dict first: asking for a Mapping is slow
         return _from_mapping(raw)
     if _is_list(raw):
         return Node("", {}, "", ()), list(raw)
@@ -80,11 +80,11 @@ def read_node(raw: Any) -> tuple[Node, list[Any]]:
 
 def _from_mapping(raw: Mapping[str, Any]) -> tuple[Node, list[Any]]:
     kind, attrs, text, below = raw.get("type"), raw.get("attrs"), raw.get("text"), _listed(raw.get("content"))
-    attrs = attrs if isinstance(attrs, Mapping) else {}
+    attrs = attrs if isinstance(attrs, dict | Mapping) else {}
     if not isinstance(kind, str):
         kind = "" if below or text is None else "text"
-    marks = tuple(_marks(raw.get("marks")))
-    if kind == "text" and not below and not isinstance(text, Mapping | list):
+    marks = tuple(_marks(raw["marks"])) if raw.get("marks") is not None else ()
+    if kind == "text" and not below and (isinstance(text, str) or not isinstance(text, Mapping | list)):
         return Node("text", attrs, _as_text(text), marks), []
     if text is not None and text != "":  # of a node that should have none: kept, before what it holds
         below = [*_listed(text), *below]
@@ -96,10 +96,10 @@ def _from_mapping(raw: Mapping[str, Any]) -> tuple[Node, list[Any]]:
 
 def _marks(raw: Any) -> Iterator[Mark]:
     for mark in _listed(raw):
-        kind = mark.get("type") if isinstance(mark, Mapping) else mark
-        attrs = mark.get("attrs") if isinstance(mark, Mapping) else None
+        is_object = isinstance(mark, dict | Mapping)
+        kind, attrs = (mark.get("type"), mark.get("attrs")) if is_object else (mark, None)
         if isinstance(kind, str):
-            yield kind, attrs if isinstance(attrs, Mapping) else {}
+            yield kind, attrs if isinstance(attrs, dict | Mapping) else {}
 
 
 def _is_list(raw: Any) -> bool:

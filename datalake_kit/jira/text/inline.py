@@ -136,14 +136,23 @@ def _guarded(row: str) -> str:
 
 
 def _emphasised(segments: list[Segment], before: str, after: str) -> str:
+    if not any(segment.marks for segment in segments):
+        return "".join(segment.text for segment in segments)
     return _joined(list(_tokens(list(_apart(segments)))), before, after)
 
 
 def _apart(segments: Iterable[Segment]) -> Iterator[Segment]:
-    """The segments with the space in them apart: delimiters must touch what they emphasise."""
+    """The segments, the space at the ends of marked ones apart: delimiters must touch what they emphasise."""
     for segment in segments:
-        pieces = [segment.text] if segment.solid else re.split(r"(\s+)", segment.text)
-        yield from (segment._replace(text=piece) for piece in pieces if piece)
+        if segment.solid or not segment.marks or not segment.text.strip():
+            if segment.text:
+                yield segment
+            continue
+        core = segment.text.strip()
+        start = segment.text.index(core)
+        for piece in (segment.text[:start], core, segment.text[start + len(core) :]):
+            if piece:
+                yield segment._replace(text=piece)
 
 
 def _tokens(segments: list[Segment]) -> Iterator[_Token]:

@@ -71,7 +71,6 @@ def links(edges: pd.DataFrame, ax: Axes | None = None, *, around: str | None = N
         _draw_issues(ax, chosen, places, _absent(whole))
         ax.set_xlim(places[:, 0].min() - 0.8, places[:, 0].max() + 0.8)
         ax.set_ylim(places[:, 1].max() + 0.5, places[:, 1].min() - 0.5)
-        ax.set_aspect("equal", adjustable="box")
         ax.set_axis_off()
         handles = [Line2D([], [], color=c, linestyle=line, label=drawable(words)) for words, (c, line) in looks.items()]
         ax.legend(handles=handles, loc="upper left", bbox_to_anchor=(0, -0.01), ncols=4)
