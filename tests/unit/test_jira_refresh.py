@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 import subprocess
 import sys
 import tempfile
@@ -24,7 +25,7 @@ from hypothesis import strategies as st
 from datalake_kit import jira
 from datalake_kit.errors import EngineError, ParameterError, TableNotFoundError
 from datalake_kit.jira import addition, plan, unpack
-from datalake_kit.jira.refresh import Refreshed, refresh
+from datalake_kit.jira.refresh import DECIDING, Refreshed, refresh
 from datalake_kit.jira.stored import read
 from datalake_kit.lake import connect
 
@@ -345,6 +346,22 @@ def test_what_cannot_be_read_is_made_again(landing: Landing) -> None:
     next(landing.out.glob("_rows-*")).unlink()
     assert "gone" in landing.refresh().reason
     landing.check()
+
+
+def test_all_code_that_decides_is_known() -> None:
+    """What the modules that read files import is among them, to the last one."""
+    folder = Path(jira.__file__).parent
+    reached, ahead = set[str](), ["rebuild", "addition"]
+    while ahead:
+        name = ahead.pop()
+        if name in reached or not (folder / f"{name}.py").is_file():
+            continue
+        reached.add(name)
+        text = (folder / f"{name}.py").read_text(encoding="utf-8")
+        ahead += re.findall(r"from datalake_kit\.jira\.(\w+) import", text)
+        for names in re.findall(r"from datalake_kit\.jira import ([\w, ]+)", text):
+            ahead += [part.split(" as ")[0].strip() for part in names.split(",")]
+    assert reached == set(DECIDING)
 
 
 # --- killed, and two at once ----------------------------------------------------------------------------------------
