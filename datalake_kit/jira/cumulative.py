@@ -73,7 +73,7 @@ def cumulative_flow(
     [['To Do', 0], ['In Progress', 1], ['Done', 1]]
     """
     check_periods(freq, zone)
-    histories = read_histories(df, changes=changes, phases=phases, until=until)
+    histories = read_histories(df, changes=changes, phases=phases, until=until, durations=False)
     moments = _midnights(histories, freq, zone) if at is None else _read_moments(at, histories)
     codes, names = number_labels(histories, by)
     labels = _labels(histories, by, names)

@@ -44,8 +44,8 @@ def is_in(intervals: pd.DataFrame, wanted: str | Iterable[str]) -> pd.Series[boo
     intervals
         Of `status_intervals`.
     wanted
-        The name of a phase, or names or ids of statuses. A name that is a phase is the phase, unless the list has
-        others that are none.
+        A text is the name of a phase, else the name or id of a status. A list names statuses; a name in it that no
+        status has is a phase.
 
     Raises
     ------
@@ -60,20 +60,39 @@ def is_in(intervals: pd.DataFrame, wanted: str | Iterable[str]) -> pd.Series[boo
     >>> is_in(some, "Done").to_list(), is_in(some, ["Open"]).to_list()
     ([False, True], [True, False])
     """
-    names = [wanted] if isinstance(wanted, str) else list(wanted)
     if not len(intervals):
         return pd.Series(False, index=intervals.index)
-    if names and all(name in PHASES for name in names):
-        check_phases(intervals)
-        return intervals["phase"].isin(names)
+    if isinstance(wanted, str):
+        return _in_phase(intervals, [wanted]) if wanted in PHASES else _in_status(intervals, [wanted])
+    names = list(wanted)
+    if not names:
+        raise ParameterError("An empty list names no phase and no status. Give a phase, or statuses.")
+    folded = set(_status_names(intervals).values())
+    in_phases = [name for name in names if name in PHASES and name.casefold() not in folded]
+    in_statuses = [name for name in names if name not in in_phases]
+    found = _in_status(intervals, in_statuses)
+    return found | _in_phase(intervals, in_phases) if in_phases else found
+
+
+def _in_phase(intervals: pd.DataFrame, names: list[str]) -> pd.Series[bool]:
+    check_phases(intervals)
+    return intervals["phase"].isin(names)
+
+
+def _in_status(intervals: pd.DataFrame, names: list[str]) -> pd.Series[bool]:
+    known, ids = _status_names(intervals), set(intervals["status_id"].dropna().unique())
+    missing = [name for name in names if name.casefold() not in known.values() and name not in ids]
+    if missing:
+        hint = did_you_mean(missing[0], [*PHASES, *known])
+        raise ParameterError(f"{missing[0]!r} is no phase and no status of these issues. {hint}")
     folded = {name.casefold() for name in names}
-    named, ids = intervals["status"].dropna().unique(), intervals["status_id"].dropna().unique()
-    missing = [name for name in names if name.casefold() not in {known.casefold() for known in (*named, *ids)}]
-    if missing or not names:
-        hint = did_you_mean(missing[0] if missing else "", [*PHASES, *named])
-        raise ParameterError(f"{missing[0] if missing else wanted!r} is no phase and no status of these issues. {hint}")
-    found = intervals["status"].isin([name for name in named if name.casefold() in folded])
-    return found | intervals["status_id"].isin(names) if set(ids) & set(names) else found
+    found = intervals["status"].isin([name for name, key in known.items() if key in folded])
+    return found | intervals["status_id"].isin(names) if ids & set(names) else found
+
+
+def _status_names(intervals: pd.DataFrame) -> dict[str, str]:
+    """Names of statuses as they are spelt, each with its letters folded."""
+    return {name: name.casefold() for name in intervals["status"].dropna().unique()}
 
 
 def find_phases(

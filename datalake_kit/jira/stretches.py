@@ -174,9 +174,11 @@ def first_places(issue: Rows) -> Rows:
 
 def read_histories(
     df: pd.DataFrame, *, changes: pd.DataFrame | None = None, calendar: WorkingCalendar | None = None,
-    phases: Any = None, until: Any = None,
+    phases: Any = None, until: Any = None, durations: bool = True,
 ) -> Histories:  # fmt: skip
     """Read a frame of issues, of versions or of status intervals as histories.
+
+    Without `durations` only instants are asked of it, which are the same in working time.
 
     Raises
     ------
@@ -196,7 +198,7 @@ def read_histories(
     first, last = _borders(issue)
     starts, ends = (read_edges(frame, side, f"{side}_not_before", f"{side}_not_after") for side in ("start", "end"))
     known = int(ends.at.max()) if len(frame) else 0
-    if calendar is None and are_intervals(df):
+    if durations and calendar is None and are_intervals(df):
         _check_elapsed(frame, starts, ends)
     return Histories(frame, issue, first, last, starts, ends, known, calendar)
 

@@ -63,7 +63,7 @@ def throughput(
     [0, 0, 0, 0, 1, 0, 0, 0, 0]
     """
     check_periods(freq, zone)
-    histories = read_histories(df, changes=changes, phases=phases, until=until)
+    histories = read_histories(df, changes=changes, phases=phases, until=until, durations=False)
     spans = find_leads(histories, histories.inside(done))
     bounds = known_bounds(histories, freq, zone)
     finishes = span_instants(histories, spans)[1].take(spans.finish >= 0)

@@ -467,3 +467,13 @@ def test_statuses_without_a_phase_are_named() -> None:
     for measure in (throughput, aging_work, cumulative_flow):
         with pytest.raises(DataError, match="Selected"):
             measure(frame, phases={k: v for k, v in PHASES.items() if k != "Selected"}, until=LATEST)  # type: ignore[operator]
+
+
+def test_intervals_in_working_time_give_the_same_counts() -> None:
+    frame = issues(*ALL)
+    working = status_intervals(frame, calendar=WorkingCalendar(), until=LATEST)
+    elapsed = status_intervals(frame, until=LATEST)
+    pd.testing.assert_frame_equal(throughput(working), throughput(elapsed))
+    pd.testing.assert_frame_equal(cumulative_flow(working), cumulative_flow(elapsed))
+    with pytest.raises(DataError, match="Give the same calendar= here"):
+        cycle_times(working)
