@@ -430,6 +430,21 @@ def test_working_time_is_that_of_counting_minutes() -> None:
 # --- histories from versions ------------------------------------------------------------------------------------------
 
 
+def test_bounds_by_hand() -> None:
+    """Started between the 1st and the 3rd, done between the 4th and the 6th: one day at least, five at most."""
+    intervals = known(
+        history("A-1", ("2024-01-01", "Backlog"), ("2024-01-02", "In Progress"), ("2024-01-05", "Done"))
+    ).copy()
+    for side, begun, ended in (("not_before", "2024-01-01", "2024-01-04"), ("not_after", "2024-01-03", "2024-01-06")):
+        intervals.loc[[0, 1], f"end_{side}"] = [pd.Timestamp(at, tz="UTC") for at in (begun, ended)]
+        intervals.loc[[1, 2], f"start_{side}"] = [pd.Timestamp(at, tz="UTC") for at in (begun, ended)]
+    row = measured(cycle_times(intervals))["A-1"]
+    assert (row["days_low"], row["days"], row["days_high"], row["exact"]) == (1, 3, 5, False)
+    spent = time_in_status(intervals).set_index("status")[["days_low", "days", "days_high"]]
+    assert spent.loc["In Progress"].to_list() == [1, 3, 5]
+    assert spent.loc["Backlog"].to_list() == [0, 1, 2]
+
+
 @pytest.mark.parametrize("measure", [cycle_times, lead_times])
 def test_what_versions_tell_holds_the_truth_within_its_bounds(measure: Any) -> None:
     some = random_histories(random.Random(3), 400, most=7, fields=["status", "assignee"])
