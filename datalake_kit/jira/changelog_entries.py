@@ -30,7 +30,7 @@ _MOMENT = f"""
 # One row an item; an entry without items, and a changelog without entries, has one row without item.
 _ITEMS = """
     CREATE OR REPLACE TEMP TABLE _items AS
-    SELECT row, id, readable, total, length, repeats, h IS NOT NULL AS has_entry, place, h.id AS entry,
+    SELECT row, id, readable, total, length, h IS NOT NULL AS has_entry, place, h.id AS entry,
            {moment} AS moment,
            {author} AS author, {account} AS author_account_id, item, i.field AS field, i.fieldId AS field_id,
            i."from" AS from_value, i.fromString AS from_text, i."to" AS to_value, i.toString AS to_text
@@ -41,7 +41,6 @@ _ITEMS = """
             FROM (
                 SELECT row, id, list IS NOT NULL AS readable, TRY_CAST(total AS BIGINT) AS total,
                        coalesce(len(list), 0) AS length,
-                       len(list_distinct(list_transform(list, lambda e: e.id))) < len(list) AS repeats,
                        unnest(CASE WHEN len(list) > 0 THEN list ELSE [NULL] END) AS h,
                        generate_subscripts(CASE WHEN len(list) > 0 THEN list ELSE [NULL] END, 1) AS place
                 FROM (
@@ -101,11 +100,12 @@ def _wanted(fields: Sequence[str] | None) -> str:
 
 _CHANGELOGS = """
     CREATE OR REPLACE TEMP TABLE _changelogs AS
-    SELECT row, v.id, version, readable, total, length, repeats
+    SELECT row, v.id, version, readable, total, length
     FROM _items i JOIN _versions v USING (row) WHERE place = 1 AND item = 1
 """
 _REPEATED = """
-    SELECT count(*) > count(DISTINCT id) OR coalesce(bool_or(repeats), false) FROM _changelogs
+    SELECT (SELECT count(*) > count(DISTINCT id) FROM _changelogs)
+        OR (SELECT count(*) <> count(DISTINCT (row, entry)) FROM _items WHERE item = 1 AND has_entry)
 """
 # The copy in the newest version counts. Entries without id are told apart by all that they say.
 _EACH_ONCE = """
