@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import pyarrow.compute as pc
 
 from datalake_kit.jira.calendar import to_micros
+from datalake_kit.jira.issue_versions import as_texts
+
+
+def rows_of(ids: pd.Series[Any], newest: pd.DataFrame) -> npt.NDArray[np.int64]:
+    """The row of each issue, -1 where it is not there."""
+    found = pc.index_in(as_texts(ids), value_set=as_texts(newest["id"]))
+    rows: npt.NDArray[np.int64] = pc.fill_null(found, -1).to_numpy(zero_copy_only=False).astype(np.int64)
+    return rows
 
 
 def with_rows(changes: pd.DataFrame, newest: pd.DataFrame) -> pd.DataFrame:
     """Changes with `row`, the row of their issue; those of other issues are left out."""
-    rows = pd.Index(newest["id"]).get_indexer(pd.Index(changes["id"]))
+    rows = rows_of(changes["id"], newest)
     found: pd.DataFrame = changes.assign(row=rows)[rows >= 0]
     return found.sort_values(["row", "changed_at"], kind="stable").reset_index(drop=True)
 

@@ -92,7 +92,8 @@ def _nodes(df: pd.DataFrame, family: pd.DataFrame) -> tuple[pd.DataFrame, Rows]:
     nodes["parent_key"] = family["parent_key"].to_numpy()
     up = _first_row(family["id"], family["parent_id"])
     by_key = family["parent_id"].isna().to_numpy() & family["parent_key"].notna().to_numpy()
-    up = np.where(by_key, _first_row(family["key"], family["parent_key"]), up)
+    if by_key.any():
+        up = np.where(by_key, _first_row(family["key"], family["parent_key"]), up)
     label = _label(family)
     absent = (up < 0) & label.notna().to_numpy()
     codes, labels = pd.factorize(label[absent])

@@ -141,7 +141,7 @@ def _completed_at(measured: Measured, wanted: Flags) -> Micros:
     """When the issue was finished that is done at the end; of one that was taken out done, at its end there."""
     steps = measured.history.done
     rows = steps.rows(measured.issue, measured.walk.at[measured.walk.last])
-    finished = wanted & (steps.pick(rows, 0) == 1)
+    finished = wanted & steps.pick(rows, False).astype(bool)
     return np.where(finished, np.append(steps.at, NEVER)[rows], NEVER)
 
 

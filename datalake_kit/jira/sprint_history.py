@@ -13,7 +13,7 @@ from datalake_kit.jira.calendar import to_micros
 from datalake_kit.jira.changelog import changelog
 from datalake_kit.jira.estimate import estimate_column, estimates
 from datalake_kit.jira.intervals import as_intervals
-from datalake_kit.jira.issue_rows import with_rows
+from datalake_kit.jira.issue_rows import rows_of, with_rows
 from datalake_kit.jira.names import ATTRIBUTE
 from datalake_kit.jira.phases import PHASES, is_in
 from datalake_kit.jira.sprint_stays import Stays, ids_in
@@ -51,7 +51,7 @@ class SprintHistory:
     pair_sprint: Codes
     contradicted: Flags  # by pair: the changelog and the present sprints of the issue disagree
     member: Steps  # by pair
-    done: Steps  # by issue: 1 done, 0 not, -1 not known
+    done: Steps  # by issue
     points: Steps  # by issue
     unseen: Steps  # by issue: a step where a history that has no beginning begins
 
@@ -148,7 +148,7 @@ def _sprint_table(
 ) -> pd.DataFrame:
     """One row a sprint, by start and id. An issue holds a sprint as it was when the issue came: the latest tells."""
     updated = newest["updated"] if "updated" in newest else pd.Series(pd.NaT, index=newest.index)
-    row = pd.Index(newest["id"]).get_indexer(pd.Index(present["id"]))
+    row = rows_of(present["id"], newest)
     rank = present["state"].map(_ORDER).fillna(-1)
     told = present.assign(updated=updated.array[row], rank=rank).sort_values(["updated", "rank"], na_position="first")
     known = told[told["sprint_id"].notna()].drop_duplicates("sprint_id", keep="last")
@@ -192,7 +192,8 @@ class _History:
         wanted = ["id", "key", "created", "issue_type_is_subtask", self.points]
         newest = self.newest[[c for c in wanted if c in self.newest.columns]].iloc[rows].reset_index(drop=True)
         intervals = as_intervals(self.df, changes=self.changes, phases=self.phases, until=self.until)
-        row = pd.Index(newest["id"]).get_indexer(pd.Index(intervals["id"]))
+        row = rows_of(intervals["id"], newest)
+        intervals, row = intervals[row >= 0], row[row >= 0]
         points, estimated = estimates(newest, self.changes, self.points)
         problem = _first(intervals["problem"], row, len(newest)).fillna(estimated)
         issues = newest[["id", "key"]].assign(is_subtask=_are_subtasks(newest), problem=problem)
@@ -221,9 +222,8 @@ def _until(value: Any, df: pd.DataFrame, changes: pd.DataFrame) -> pd.Timestamp:
 
 def _done_steps(intervals: pd.DataFrame, row: Codes, wanted: Any, count: int) -> Steps:
     done = is_in(intervals, wanted).to_numpy(dtype=bool)
-    state = np.where(intervals["status"].isna(), -1, done)
     low, high = to_micros(intervals["start_not_before"]), to_micros(intervals["start_not_after"])
-    return Steps.of(row, to_micros(intervals["start"]), state, count, low=low, high=high).flips()
+    return Steps.of(row, to_micros(intervals["start"]), done, count, low=low, high=high).flips()
 
 
 def _unseen(intervals: pd.DataFrame, row: Codes, count: int) -> Steps:

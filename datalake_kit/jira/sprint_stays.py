@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from datalake_kit.errors import DataError
 from datalake_kit.jira.calendar import to_micros
-from datalake_kit.jira.issue_rows import first_instants
+from datalake_kit.jira.issue_rows import first_instants, rows_of
 from datalake_kit.jira.steps import Codes, Flags, Steps
 
 
@@ -47,7 +47,7 @@ class Stays:
         """Follow the lists of the changelog; before the first change holds what that says was there before."""
         _check_ids(moves)
         now = present[present["sprint_id"].notna()]
-        now_row = pd.Index(newest["id"]).get_indexer(pd.Index(now["id"]))
+        now_row = rows_of(now["id"], newest)
         now_id = now["sprint_id"].to_numpy(dtype=np.int64)
         states = _States.of(newest, moves)
         row, position, sprint = states.memberships(moves, now_row, now_id)

@@ -122,7 +122,7 @@ def walk(issue: Codes, starts: Micros, ends: Micros, member: Steps, done: Steps,
     pair, at = _distinct(pair, at)
     return Walk(
         np.searchsorted(pair, np.arange(len(issue) + 1)), pair, at, member.value_at(pair, at, False).astype(bool),
-        done.value_at(issue[pair], at, 0) == 1, points.value_at(issue[pair], at, np.nan).astype(float),
+        done.value_at(issue[pair], at, False).astype(bool), points.value_at(issue[pair], at, np.nan).astype(float),
     )  # fmt: skip
 
 

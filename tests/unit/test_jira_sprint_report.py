@@ -398,6 +398,13 @@ def test_a_history_that_contradicts_the_issue_is_counted() -> None:
     assert report(frame, until=UNTIL).loc[0, "problem_issues"] == 1
 
 
+def test_a_contradiction_of_an_issue_that_was_in_no_sprint_is_no_other_issues() -> None:
+    frame = to_frame([story("A-1"), story("A-2", (30.0, "status", "Done"), sprint=()), story("A-3")])
+    frame.loc[1, ["status", "status_id", "status_category"]] = ["Backlog", "10000", "To Do"]
+    assert scope(frame, 101, until=UNTIL)["problem"].isna().all()
+    assert report(frame, until=UNTIL)["problem_issues"].to_list() == [0]
+
+
 def test_what_is_missing_is_named() -> None:
     frame = to_frame([story("A-1", (30.0, "status", "Done"))])
     with pytest.raises(ParameterError, match="until="):
