@@ -2,7 +2,7 @@
 
     dk.plots.irradiance   series, heatmap, daily_energy
     dk.plots.cdc          what replication delivered and what it lost
-    dk.plots.jira         status by type, epics
+    dk.plots.jira         status by type, epics, links, flow, cycle times, sprints, forecasts
     dk.plots.style        colours, text sizes, `figure` and `style`
 
 The modules load when first used: matplotlib is not imported before a picture is asked for.

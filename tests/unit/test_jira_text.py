@@ -183,6 +183,7 @@ def test_tables_keep_their_columns_under_spans() -> None:
 def test_a_table_without_a_header_has_an_empty_one() -> None:
     table = node("table", node("tableRow", node("tableCell", para("a")), node("tableCell")))
     assert text.to_markdown(doc(table)) == "|  |  |\n| --- | --- |\n| a |  |"
+    assert text.to_plain(doc(table)) == "a | "  # an empty cell keeps its place
 
 
 def test_lists_that_follow_each_other_stay_two() -> None:

@@ -68,6 +68,7 @@ def test_the_notation(wiki: str, plain: str, markdown: str) -> None:
         "{code} nothing closes this, {panel:title=x} nor this",
         "   indented\n\tlines\r\n\r\n\r\nof text",
         "ls -l --all | grep -v x",
+        "--all the rest- of **it* and __init_ too",
         "a ** b -- _ _",
         "你好 _ 世界",
     ],
