@@ -144,7 +144,6 @@ def _odd_rows(lists: pa.Table, batches: list[tuple[pa.Table, pa.Table]], doubts:
         texts = pc.utf8_trim_whitespace(lists["value"].take(unread))
         odd.update(unread.filter(pc.invert(pc.is_in(texts, value_set=_NOTHING))).to_pylist())
         entry = entries["e"].combine_chunks()
-        odd.update(entries["_row"].filter(pc.is_null(entry)).to_pylist())
         for ways, pattern in doubts:
             # DuckDB makes nothing, or an object of nothings, of a text in the place of an object
             empty = functools.reduce(pc.and_, (pc.is_null(pc.struct_field(entry, way)) for way in ways))

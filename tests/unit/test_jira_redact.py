@@ -177,7 +177,7 @@ def test_one_person_is_one_pseudonym_in_names_accounts_addresses_and_json() -> N
         {
             "assignee": ["Ann Lee", "Bob"], "assignee_account_id": ["a1", "b2"], "reporter": ["ann  LEE", "Cem"],
             "changelog": [history(**item), None],
-            "comments": [json.dumps({"comments": [{"author": {"emailAddress": "ann@x.org", "accountId": "a1"}}]}), None],
+            "comments": ['{"comments": [{"author": {"emailAddress": "ann@x.org", "accountId": "a1"}}]}', None],
         }
     )  # fmt: skip
     found = redact(frame, key=KEY)
@@ -204,6 +204,13 @@ def test_a_name_that_two_people_have_is_not_given_to_one() -> None:
     found = redact(frame, key=KEY)
     assert found["assignee_account_id"].nunique() == 2
     assert found["author"][0] not in set(found["assignee_account_id"])
+
+
+def test_a_change_to_one_of_two_people_of_one_name_is_told_by_the_account() -> None:
+    rows = [["assignee", None, None, "a1", "Ann"], ["assignee", "a1", "Ann", "a2", "Ann"]]
+    found = redact(pd.DataFrame(rows, columns=["field", "from_value", "from_text", "to_value", "to_text"]), key=KEY)
+    assert found["to_text"].equals(found["to_value"])
+    assert found["to_text"].nunique() == 2
 
 
 def test_another_key_gives_others_and_the_same_key_the_same() -> None:
