@@ -73,9 +73,10 @@ def links(edges: pd.DataFrame, ax: Axes | None = None, *, around: str | None = N
         ax.set_ylim(places[:, 1].max() + 0.5, places[:, 1].min() - 0.5)
         ax.set_axis_off()
         handles = [Line2D([], [], color=c, linestyle=line, label=drawable(words)) for words, (c, line) in looks.items()]
-        ax.legend(handles=handles, loc="upper left", bbox_to_anchor=(0, -0.01), ncols=4)
-        for label in ax.get_legend().get_texts():  # type: ignore[union-attr]
+        legend = ax.legend(handles=handles, loc="upper left", bbox_to_anchor=(0, -0.01), ncols=4)
+        for label in legend.get_texts():
             label.set_parse_math(False)
+            label.set_fontfamily(list(families()))
         set_title(ax, *_titles(whole, shown, names, chosen, around))
     return ax
 
