@@ -14,13 +14,15 @@ TYPES = {
 
 
 def cast_column(column: pa.ChunkedArray, kind: str) -> pa.ChunkedArray | None:
-    """Cast text to a type; None when a value cannot have it, or would not be the same in it.
+    """Cast text to a type, or take what has it; None when a value cannot have it, or would not be the same in it.
 
     Numbers are JSON's, as DOUBLE; an integer of more digits than a DOUBLE holds is none. Booleans are `true` and
     `false`. An instant must have an offset: without one it is not known when it was.
     """
     if column.null_count == len(column):
         return pa.chunked_array([pa.nulls(len(column), TYPES[kind])])
+    if column.type == TYPES[kind] and kind in ("number", "boolean"):
+        return column if kind == "boolean" or pc.all(pc.is_finite(column)).as_py() else None
     if kind == "number" and not _are_numbers(column):
         return None
     if kind == "boolean" and not set(column.unique().to_pylist()) <= {"true", "false", None}:

@@ -180,10 +180,10 @@ def unpack(
     wanted = None if fields is None else _resolve(fields, present, known)
     plan = make_plan(source, present, known, wanted, keep=keep_objects)
     unpacked = run_plan(source, dict(in_usual_order(plan)))
-    return unpacked if wanted is not None else _without_empty(unpacked)
+    return unpacked if wanted is not None else without_empty(unpacked)
 
 
-def _without_empty(unpacked: Unpacked) -> Unpacked:
+def without_empty(unpacked: Unpacked) -> Unpacked:
     """Leave out fields that hold nothing in any row, but for those that every frame of issues has.
 
     One that holds only what is left aside stays: its columns are empty, and `names` lists what it held.

@@ -26,6 +26,7 @@ class Layout:
     signature: str  # files of one signature are read together
     fields_sql: str
     others: dict[str, str] = field(default_factory=dict)  # column beside the fields -> SQL that gives it as text
+    struct_sql: str = ""  # the column that holds a struct
 
 
 def find_layout(schema: pa.Schema, where: str) -> Layout:
@@ -45,7 +46,7 @@ def find_layout(schema: pa.Schema, where: str) -> Layout:
     if _is_text(column.type):
         return Layout("text", "text", f"CAST({sql} AS VARCHAR)", others)
     if pt.is_struct(column.type):
-        return Layout("struct", str(column.type), f"CAST(to_json({sql}) AS VARCHAR)", others)
+        return Layout("struct", str(column.type), f"CAST(to_json({sql}) AS VARCHAR)", others, sql)
     if pt.is_map(column.type):
         return Layout("map", str(column.type), _map_sql(sql, column.type), others)
     if pt.is_null(column.type):

@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
+import duckdb
 import pandas as pd
 
 from datalake_kit.errors import DataError
 from datalake_kit.jira.fields import Wanted, merge_names, to_frame, unpack
+from datalake_kit.jira.first_look import unpack_at_sight
 from datalake_kit.jira.names import FieldInfo, read_fields
-from datalake_kit.jira.newest import LandedFile, Newest, all_versions, choose, field_records, look_at, raw_rows
+from datalake_kit.jira.newest import (
+    LandedFile,
+    Newest,
+    all_versions,
+    choose_unread,
+    count_present,
+    field_records,
+    look_at,
+    raw_rows,
+)  # fmt: skip
 from datalake_kit.jira.plan import connect, count_keys, count_kinds
 from datalake_kit.storage import local_path
 
@@ -66,6 +77,7 @@ class JiraIssues:
         self.table = table
         self.as_of = as_of
         self._paths = list(files)
+        self._read: Newest | None = None
 
     def __repr__(self) -> str:
         until = f", as of {self.as_of:%Y-%m-%d %H:%M} UTC" if self.as_of else ""
@@ -80,8 +92,16 @@ class JiraIssues:
         return [f for f in self._all_files if self.as_of is None or f.time <= self.as_of]
 
     @cached_property
+    def _chosen(self) -> Newest | None:
+        """The choice, before any document of an issue that came once was read."""
+        return choose_unread(connect(), self._files) if self._files else None
+
+    @property
     def _newest(self) -> Newest | None:
-        return choose(connect(), self._files) if self._files else None
+        """The choice once all documents were read: then it stands, and the keys are counted."""
+        if self._read is None and self._chosen is not None:
+            self._read = count_present(self._chosen)
+        return self._read
 
     def frame(self, fields: Wanted = None, names: Any = None, *, keep_objects: bool = False) -> pd.DataFrame:
         """The newest version of each issue, its fields unpacked into typed, named columns.
@@ -98,11 +118,23 @@ class JiraIssues:
             columns and fields.
         """
         known = self._known(names)
-        if self._newest is None:
+        if self._chosen is None:
             return pd.DataFrame({"id": pd.Series(dtype="str"), "key": pd.Series(dtype="str")})
-        source = self._newest.source
-        unpacked = unpack(source, self._newest.present, known, fields, keep_objects=keep_objects)
-        return to_frame(unpacked, known, source.others)
+        at_sight = fields is None and self._read is None and not self._chosen.source.parts
+        frame = self._read_at_sight(self._chosen, known, keep_objects) if at_sight else None
+        if frame is None and (newest := self._newest) is not None:
+            unpacked = unpack(newest.source, newest.present, known, fields, keep_objects=keep_objects)
+            frame = to_frame(unpacked, known, newest.source.others)
+        return cast("pd.DataFrame", frame)
+
+    def _read_at_sight(self, chosen: Newest, known: dict[str, FieldInfo], keep_objects: bool) -> pd.DataFrame | None:
+        """The frame of all fields from one pass over the documents; None when one of them is no JSON."""
+        try:
+            unpacked, present, known = unpack_at_sight(chosen.source, known, keep_objects=keep_objects)
+        except duckdb.InvalidInputException:
+            return None
+        self._read = replace(chosen, present=present)
+        return to_frame(unpacked, known, chosen.source.others)
 
     def versions(self, fields: Wanted = None, names: Any = None) -> pd.DataFrame:
         """Every usable version of each issue, unpacked: what `dk.jira.changelog` finds changes in.
@@ -175,7 +207,7 @@ class JiraIssues:
 
     def _known(self, names: Any) -> dict[str, FieldInfo]:
         given = read_fields(names)
-        return merge_names(given, field_records(self._newest) if self._newest else [])
+        return merge_names(given, field_records(self._chosen) if self._chosen else [])
 
 
 def load(lake: Lake, table: str, as_of: str | date | datetime | None = None) -> JiraIssues:

@@ -9,17 +9,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
+from duckdb.sqltypes import DuckDBPyType
 
 from datalake_kit.errors import DataError, UnreadableFileError
 from datalake_kit.jira.layout import CONSUMED, Layout, find_layout
-from datalake_kit.jira.plan import Source, count_keys, literal, quote
+from datalake_kit.jira.plan import Part, Source, Structs, count_keys, literal, quote
+from datalake_kit.jira.structs import text_of
 
 _TIMES = (
     re.compile(r"(\d{4})-(\d\d)-(\d\d)[T_ ](\d\d)[-:_.]?(\d\d)[-:_.]?(\d\d)"),
@@ -36,6 +38,7 @@ class LandedFile:
     time_in_name: bool
     rows: int
     layout: Layout
+    dated: bool = False  # whether each row is known to have `updated` in a struct
 
 
 Group = list[LandedFile]
@@ -73,7 +76,16 @@ def look_at(path: Path) -> LandedFile:
         raise UnreadableFileError(f"Not a whole Parquet file: {path} ({error}). Restore it from its source.") from None
     if "id" not in {name.casefold() for name in schema.names}:
         raise DataError(f"{path} has no column id; its columns are: {', '.join(schema.names)}.")
-    return LandedFile(path, *file_time(path), footer.num_rows, find_layout(schema, str(path)))
+    layout = find_layout(schema, str(path))
+    return LandedFile(path, *file_time(path), footer.num_rows, layout, _is_dated(footer, layout))
+
+
+def _is_dated(footer: pq.FileMetaData, layout: Layout) -> bool:
+    """Whether the footer says that `updated` is never null in the struct, so that the struct is not either."""
+    name = f"{layout.struct_sql[1:-1]}.updated"
+    places = [n for n in range(footer.num_columns) if layout.struct_sql and footer.schema.column(n).path == name]
+    known = [footer.row_group(g).column(n).statistics for n in places for g in range(footer.num_row_groups)]
+    return bool(places) and all(found is not None and found.null_count == 0 for found in known)
 
 
 @dataclass(frozen=True)
@@ -89,32 +101,59 @@ class Newest:
 
 
 def choose(connection: duckdb.DuckDBPyConnection, files: list[LandedFile]) -> Newest:
-    """Choose the newest version of each issue; the temporary tables it makes stay in the connection.
+    """Choose the newest version of each issue; the temporary tables it makes stay in the connection."""
+    return count_present(choose_unread(connection, files))
 
-    Of ids that come once only the first letter of the JSON is looked at. Whether it is valid is seen when the keys are
-    counted, which parses it; only when that fails is each row checked.
+
+def choose_unread(connection: duckdb.DuckDBPyConnection, files: list[LandedFile]) -> Newest:
+    """Choose as `choose` does, but for ids that come once look only at the first letter of the JSON.
+
+    Whether it is valid is seen when it is read: then `count_present` chooses again. No keys are counted yet.
     """
     groups = _prepare(connection, files)
-    others = _other_names(groups)
-    query = _union(groups, lambda group: _newest_rows(group, others))
     connection.execute(f"{_MAKE} _rows AS {_union(groups, _ids)}")
     connection.execute(f"{_MAKE} _again AS SELECT id, true AS again FROM _rows GROUP BY id HAVING count(*) > 1")
+    return _choose(_source(connection, groups), groups, check_all=False)
+
+
+def count_present(newest: Newest) -> Newest:
+    """Count the keys of what was chosen, which parses it: if that fails, check each row and choose again."""
     try:
-        present = _choose(connection, groups, query, check_all=False)
+        present = count_keys(newest.source)
     except duckdb.InvalidInputException:  # malformed JSON
-        present = _choose(connection, groups, query, check_all=True)
+        newest = _choose(newest.source, newest.groups, check_all=True)
+        present = count_keys(newest.source)
+    return replace(newest, present=present)
+
+
+def _choose(source: Source, groups: list[Group], *, check_all: bool) -> Newest:
+    """Make `_checked` and `_newest`, and tell what is in them."""
+    connection = source.connection
+    checked = _union(groups, lambda group: _check(source, group, check_all=check_all))
+    connection.execute(f"{_MAKE} _checked AS {checked}")
+    connection.execute(f"{_MAKE} _newest AS {_NEWEST}")
     rows, used, undated = connection.sql(_COUNTS).fetchall()[0]
     rejects = connection.sql(_REJECTS).to_arrow_table()
-    return Newest(Source(connection, query, used, others, "trim(_x0)"), groups, rejects, present, rows, undated)
+    return Newest(replace(source, rows=used), groups, rejects, {}, rows, undated)
 
 
-def _choose(
-    connection: duckdb.DuckDBPyConnection, groups: list[Group], query: str, *, check_all: bool
-) -> dict[str, int]:
-    """Make `_checked` and `_newest`, and count the keys of what was chosen."""
-    connection.execute(f"{_MAKE} _checked AS {_union(groups, lambda group: _check(group, check_all=check_all))}")
-    connection.execute(f"{_MAKE} _newest AS {_NEWEST}")
-    return count_keys(Source(connection, query, 0))
+def _source(connection: duckdb.DuckDBPyConnection, groups: list[Group]) -> Source:
+    """The rows that `_newest` will list; with their structs where all fields lie so."""
+    others = _other_names(groups)
+    query = _union(groups, lambda group: _newest_rows(group, others))
+    source = Source(connection, query, 0, others, "trim(_x0)")
+    if not all(group[0].layout.struct_sql for group in groups):
+        return source
+    parts = tuple(_part(connection, group, _newest_rows(group, others, as_struct=True)) for group in groups)
+    return replace(source, structs=Structs(query, parts))
+
+
+def _part(connection: duckdb.DuckDBPyConnection, group: Group, query: str) -> Part:
+    return Part(query, dict(_struct_type(connection, group).children))
+
+
+def _struct_type(connection: duckdb.DuckDBPyConnection, group: Group) -> DuckDBPyType:
+    return connection.sql(f"SELECT {group[0].layout.struct_sql} FROM {read(group)}").types[0]
 
 
 _MAKE = "CREATE OR REPLACE TEMP TABLE"
@@ -181,19 +220,18 @@ _ID = "nullif(trim(CAST(id AS VARCHAR)), '')"
 
 
 def _ids(group: Group) -> str:
-    return f"SELECT rank, file_row_number AS row, {_ID} AS id FROM {read(group)} JOIN _files ON path = _path"
+    rows = f"SELECT _path, file_row_number AS row, {_ID} AS id FROM {read(group)}"
+    return f"SELECT rank, row, id FROM ({rows}) JOIN _files ON path = _path"
 
 
-def _check(group: Group, *, check_all: bool) -> str:
+def _check(source: Source, group: Group, *, check_all: bool) -> str:
     """Why a row cannot be used, if so, and the instant of `updated` where the id comes again.
 
     A text from which `updated` can be taken is valid JSON: only the others are parsed for that.
     """
     key = _others(group).get("key", ("", "CAST(NULL AS VARCHAR)"))[1]
-    rows = f"""
-        SELECT _path, file_row_number AS row, {_ID} AS id, {key} AS key, {group[0].layout.fields_sql} AS _fields
-        FROM {read(group)}
-    """
+    fields, updated = _document(source, group)
+    rows = f"SELECT _path, file_row_number AS row, {_ID} AS id, {key} AS key, {fields} FROM {read(group)}"
     doubtful = "updated IS NULL" if check_all else "again AND updated IS NULL"
     return f"""
         SELECT rank, row, id, CASE WHEN reason IS NOT NULL THEN key END AS key, reason, again,
@@ -206,11 +244,22 @@ def _check(group: Group, *, check_all: bool) -> str:
                         WHEN NOT starts_with(ltrim(_fields), '{{') THEN 'fields is no JSON object' END AS reason
             FROM (
                 SELECT rank, row, id, key, _fields, coalesce(again, false) AS again,
-                       CASE WHEN again THEN TRY(json_extract_string(_fields, '$.updated')) END AS updated
+                       CASE WHEN again THEN {updated} END AS updated
                 FROM ({rows}) JOIN _files ON path = _path LEFT JOIN _again USING (id)
             )
         )
     """
+
+
+def _document(source: Source, group: Group) -> tuple[str, str]:
+    """SQL for what is checked of a document, then for its `updated`. Of structs no more than that is read."""
+    struct = group[0].layout.struct_sql
+    if not struct:
+        return f"{group[0].layout.fields_sql} AS _fields", "TRY(json_extract_string(_fields, '$.updated'))"
+    inside = dict(_struct_type(source.connection, group).children)
+    updated = text_of(f"{struct}.updated", inside["updated"]) if "updated" in inside else "NULL"
+    missing = "false" if all(file.dated for file in group) else f"{struct} IS NULL"
+    return f"CASE WHEN NOT ({missing}) THEN '{{}}' END AS _fields, {updated} AS _updated", "_updated"
 
 
 def _others(group: Group) -> dict[str, tuple[str, str]]:
@@ -231,17 +280,26 @@ def _other_names(groups: list[Group]) -> tuple[str, ...]:
     return tuple(names.values())
 
 
-def _newest_rows(group: Group, others: tuple[str, ...], chosen: str = "_newest", beside: str = "") -> str:
+def _newest_rows(
+    group: Group, others: tuple[str, ...], chosen: str = "_newest", beside: str = "", *, as_struct: bool = False
+) -> str:
     """Fields and other columns of the rows that the table `chosen` lists, at their positions."""
     known = _others(group)
     columns = [known.get(name.casefold(), ("", "CAST(NULL AS VARCHAR)"))[1] for name in others]
     extra = "".join(f", {sql} AS _x{n}" for n, sql in enumerate(columns))
-    rows = f"SELECT _path, file_row_number, {group[0].layout.fields_sql} AS _fields{extra} FROM {read(group)}"
-    names = "".join(f", _x{n}" for n in range(len(others)))
+    layout = group[0].layout
+    fields = f"{layout.struct_sql} AS _struct" if as_struct else f"{layout.fields_sql} AS _fields"
     return f"""
-        SELECT position AS _position, _fields{names}{beside}
-        FROM ({rows}) JOIN {chosen} ON path = _path AND row = file_row_number
+        SELECT _position, {fields}{extra}{beside} FROM {read(group)} JOIN ({_PLACES.format(chosen=chosen)})
+        ON _chosen_path = _path AND _chosen_row = file_row_number
     """
+
+
+# Their columns are called so that no column of a table is called the same.
+_PLACES = """
+    SELECT path AS _chosen_path, row AS _chosen_row, position AS _position, landed AS _landed
+    FROM {chosen} JOIN (SELECT path, landed FROM _files) USING (path)
+"""
 
 
 def all_versions(newest: Newest) -> Source:
@@ -249,14 +307,14 @@ def all_versions(newest: Newest) -> Source:
     connection = newest.source.connection
     connection.execute(f"{_MAKE} _versions AS {_VERSIONS}")
     others = _other_names(newest.groups)
-    beside = f", CAST(landed AS VARCHAR) AS _x{len(others)}"
+    beside = f", CAST(_landed AS VARCHAR) AS _x{len(others)}"
     query = _union(newest.groups, lambda group: _newest_rows(group, others, "_versions", beside))
     (rows,) = connection.sql("SELECT count(*) FROM _versions").fetchall()[0]
     return Source(connection, query, rows, (*others, "landed"))
 
 
 _VERSIONS = """
-    SELECT path, row, landed, row_number() OVER (ORDER BY id, instant NULLS FIRST, rank, row) - 1 AS position
+    SELECT path, row, row_number() OVER (ORDER BY id, instant NULLS FIRST, rank, row) - 1 AS position
     FROM _checked JOIN _files USING (rank) WHERE reason IS NULL
 """
 
@@ -265,9 +323,10 @@ def raw_rows(newest: Newest) -> pa.Table:
     """The winning rows as they came; of files of more than one layout, `fields` and all others as text."""
     connection, groups = newest.source.connection, newest.groups
     if len(groups) == 1:
-        join = "JOIN _newest ON path = _path AND row = file_row_number ORDER BY position"
-        columns = "* EXCLUDE (path, row, position, _path, file_row_number)"
-        return connection.sql(f"SELECT {columns} FROM {read(groups[0])} {join}").to_arrow_table()
+        join = f"JOIN ({_PLACES.format(chosen='_newest')}) ON _chosen_path = _path AND _chosen_row = file_row_number"
+        columns = "* EXCLUDE (_chosen_path, _chosen_row, _position, _landed, _path, file_row_number)"
+        query = f"SELECT {columns} FROM {read(groups[0])} {join} ORDER BY _position"
+        return connection.sql(query).to_arrow_table()
     named = ", ".join(f"_x{n} AS {quote(name)}" for n, name in enumerate(newest.source.others))
     query = f"SELECT {named}, _fields AS fields FROM ({newest.source.query}) ORDER BY _position"
     return connection.sql(query).to_arrow_table()

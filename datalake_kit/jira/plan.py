@@ -4,16 +4,33 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import duckdb
+from duckdb.sqltypes import DuckDBPyType
 
 from datalake_kit.jira.detect import Profile, choose_rule, has_fixed_rule, noteworthy_keys, profile, profile_values
 from datalake_kit.jira.names import FieldInfo
 from datalake_kit.jira.rules import Output, Rule
 
-SAMPLE = 2000  # documents looked at; of fewer rows all are
+SAMPLE = 1000  # documents looked at; of fewer rows all are
+
+
+@dataclass(frozen=True)
+class Part:
+    """Rows whose fields lie as a struct: `query` gives `_position`, `_struct` and the columns beside the fields."""
+
+    query: str
+    members: dict[str, DuckDBPyType]
+
+
+@dataclass(frozen=True)
+class Structs:
+    """What can be read instead of a query that makes JSON text of structs."""
+
+    instead_of: str
+    parts: tuple[Part, ...]
 
 
 @dataclass(frozen=True)
@@ -30,6 +47,12 @@ class Source:
     rows: int
     others: tuple[str, ...] = ()
     sampled_by: str = "_position"
+    structs: Structs | None = None
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """The same rows with their fields as structs, when all of them lie so."""
+        return self.structs.parts if self.structs and self.structs.instead_of == self.query else ()
 
 
 @dataclass(frozen=True)
@@ -117,24 +140,44 @@ def pointer(key: str) -> str:
 
 def count_keys(source: Source) -> dict[str, int]:
     """How many rows have each key of `fields`, null or not. Malformed JSON makes DuckDB raise."""
+    if source.parts:
+        return _count_members(source)
     each = f"SELECT unnest(json_keys(_fields)) AS key FROM ({source.query})"
     found = source.connection.sql(f"SELECT key, count(*) AS n FROM ({each}) GROUP BY key ORDER BY key").fetchall()
     return {str(key): int(n) for key, n in found}
 
 
+def _count_members(source: Source) -> dict[str, int]:
+    """As JSON text of a struct has all its members, each row has each key of its part."""
+    counts: dict[str, int] = {}
+    for part in source.parts:
+        (rows,) = source.connection.sql(f"SELECT count(*) FROM ({part.query})").fetchall()[0]
+        counts |= {key: counts.get(key, 0) + rows for key in part.members if rows}
+    return dict(sorted(counts.items()))
+
+
 def make_plan(
-    source: Source, present: Iterable[str], known: dict[str, FieldInfo], wanted: Iterable[str] | None, *, keep: bool
-) -> dict[str, Field]:
+    source: Source, present: Iterable[str], known: dict[str, FieldInfo], wanted: Iterable[str] | None, *, keep: bool,
+    documents: Iterable[str] | None = None,
+) -> dict[str, Field]:  # fmt: skip
     """Choose a rule for each field that is to become columns.
 
-    `wanted` None: Jira's own fields, and the custom fields that hold a value in any row.
+    `wanted` None: Jira's own fields, and the custom fields that hold a value in any row. `documents` are those that
+    `sample` gives, when they are at hand.
     """
     asked = list(present if wanted is None else wanted)
-    seen = profile(text for _, text in sample(source))
+    seen = profile(documents if documents is not None else (text for _, text in sample(source)))
     if source.rows > SAMPLE:
         values = look_further(source, [key for key in asked if not seen.get(key, Profile()).holds])
         seen |= {key: profile_values(texts) for key, texts in values.items()}
-    return plan_from(seen, asked, known, all_asked=wanted is not None, keep=keep)
+    plan = plan_from(seen, asked, known, all_asked=wanted is not None, keep=keep)
+    return plan if source.parts else {key: replace(f, by_value=_repeats(f)) for key, f in plan.items()}
+
+
+def _repeats(field: Field) -> bool:
+    """Whether a list has so few values, each many times, that reading each once is quicker than parsing each text."""
+    values = field.profile.examples
+    return field.rule.is_list and 0 < 2 * len({json.dumps(value) for value in values}) <= len(values)
 
 
 def plan_from(
@@ -153,10 +196,27 @@ def plan_from(
 
 def sample(source: Source) -> list[tuple[str, str]]:
     """What some rows are sampled by, and their documents: those with the least hashes, so that it is no matter when."""
-    by = source.sampled_by
-    query = f"SELECT {by}, _fields FROM ({source.query}) WHERE _fields IS NOT NULL"
-    found = source.connection.sql(f"{query} ORDER BY hash({by}), {by} LIMIT {SAMPLE}").fetchall()
+    order = f"ORDER BY hash(_by), _by LIMIT {SAMPLE}"
+    if source.rows > SAMPLE:  # the rows first, for documents are long
+        every = f"SELECT {source.sampled_by} AS _by, _position FROM ({source.query})"
+        least = [row[1] for row in source.connection.sql(f"{every} {order}").fetchall()]
+        found = source.connection.sql(f"SELECT * FROM ({_documents(source, least)}) {order}").fetchall()
+    if source.rows <= SAMPLE or len(found) < SAMPLE:  # all, or some of the first have no document
+        every = f"SELECT {source.sampled_by} AS _by, _fields FROM ({source.query}) WHERE _fields IS NOT NULL"
+        found = source.connection.sql(f"{every} {order}").fetchall()
     return [(str(row[0]), str(row[1])) for row in found]
+
+
+def _documents(source: Source, positions: list[int]) -> str:
+    """The documents at some positions; of structs no others are made."""
+    queries = [(part.query, "CAST(to_json(_struct) AS VARCHAR)", "_struct") for part in source.parts]
+    return " UNION ALL ".join(
+        f"""
+        SELECT {source.sampled_by} AS _by, {text} FROM ({query}) JOIN (SELECT unnest({positions}) AS _position)
+        USING (_position) WHERE {value} IS NOT NULL
+        """
+        for query, text, value in queries or [(source.query, "_fields", "_fields")]
+    )
 
 
 def look_further(source: Source, keys: Iterable[str]) -> dict[str, list[str]]:
@@ -167,9 +227,8 @@ def look_further(source: Source, keys: Iterable[str]) -> dict[str, list[str]]:
 
 
 def _some_values(source: Source, key: str) -> list[str]:
-    by = source.sampled_by
-    values = f"SELECT CAST(json_extract(_fields, {pointer(key)}) AS VARCHAR) AS v, {by} AS b FROM ({source.query})"
-    holding = f"SELECT v FROM ({values}) WHERE v NOT IN ('null', '[]', '{{}}') ORDER BY hash(b), b LIMIT {SAMPLE}"
+    values = _texts_of(source, [key], f", {source.sampled_by} AS b")
+    holding = f"SELECT v0 FROM ({values}) WHERE v0 NOT IN ('null', '[]', '{{}}') ORDER BY hash(b), b LIMIT {SAMPLE}"
     return [str(row[0]) for row in source.connection.sql(holding).fetchall()]
 
 
@@ -177,9 +236,28 @@ def count_kinds(source: Source, keys: Iterable[str]) -> dict[str, tuple[int, int
     """How many rows hold a value, and how many an empty list or object, for each key."""
     counts: dict[str, tuple[int, int]] = {}
     for batch in batches(keys, 400):
-        values = ", ".join(f"CAST({value_of(key)} AS VARCHAR) AS v{n}" for n, key in enumerate(batch))
-        inner = f"SELECT {values} FROM ({transformed(source, dict.fromkeys(batch, 'JSON'))})"
         ask = ", ".join(f"count(v{n}), count(*) FILTER (v{n} IN ('[]', '{{}}'))" for n in range(len(batch)))
-        row = source.connection.sql(f"SELECT {ask} FROM ({inner})").fetchall()[0]
+        row = source.connection.sql(f"SELECT {ask} FROM ({_texts_of(source, batch)})").fetchall()[0]
         counts |= {key: (row[2 * n] - row[2 * n + 1], row[2 * n + 1]) for n, key in enumerate(batch)}
     return counts
+
+
+def _texts_of(source: Source, keys: list[str], beside: str = "") -> str:
+    """A query that gives the values of fields as JSON text: `v0`, `v1` ..."""
+    if source.parts:
+        each = (_select([json_member(part, k) for k in keys], beside, part.query) for part in source.parts)
+        return " UNION ALL ".join(each)
+    parsed = transformed(source, dict.fromkeys(keys, "JSON"), beside)
+    return _select([value_of(key) for key in keys], ", b" if beside else "", parsed)
+
+
+def _select(values: list[str], beside: str, query: str) -> str:
+    texts = ", ".join(f"CAST({value} AS VARCHAR) AS v{n}" for n, value in enumerate(values))
+    return f"SELECT {texts}{beside} FROM ({query})"
+
+
+def json_member(part: Part, key: str) -> str:
+    """SQL for a member of a struct as JSON, written as it is when taken out of a document."""
+    if key not in part.members:
+        return "CAST(NULL AS JSON)"
+    return f"json_transform(to_json(_struct.{quote(key)}), '\"JSON\"')"

@@ -7,18 +7,23 @@ is not.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, replace
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from datalake_kit.jira import rules
 from datalake_kit.jira.cast import TYPES, cast_column
 from datalake_kit.jira.detect import looks_numeric
-from datalake_kit.jira.plan import SAMPLE, Field, Source, batches, literal, pointer, transformed, value_of
+from datalake_kit.jira.plan import SAMPLE, Field, Source, batches, pointer, transformed, value_of
+from datalake_kit.jira.shaping import make_columns, shape_value
+from datalake_kit.jira.structs import part_query
 
+SHORTEST_RUNS = 500  # rows, on average, for which slices are quicker than taking each row
 ROWS_A_BATCH = 50_000  # one batch of all rows would be held twice while it grows
+HASH_OF_KEYS = "hash(json_keys(_fields))"
 FIELDS_A_PASS = 2000  # more at once would make a struct that takes long to plan
 
 
@@ -29,100 +34,86 @@ class Unpacked:
     columns: dict[str, list[pa.ChunkedArray]]
     fields: dict[str, Field]
     others: pa.Table
+    keys: pa.ChunkedArray | None = None  # the hash of the list of keys of each document, when asked for
 
 
-def run_plan(source: Source, plan: dict[str, Field]) -> Unpacked:
+def run_plan(source: Source, plan: dict[str, Field], *, with_keys: bool = False) -> Unpacked:
     """Unpack all rows, then put right what the plan got wrong."""
+    keys_of: pa.ChunkedArray | None = None
     columns: dict[str, list[pa.ChunkedArray]] = {}
     final: dict[str, Field] = {}
     others = pa.table({})
     for number, keys in enumerate(batches(plan, FIELDS_A_PASS) if plan else [[]]):
         batch = {key: plan[key] for key in keys}
-        result = _pass(source, batch, with_others=number == 0)
+        result = _pass(source, batch, with_others=number == 0, with_keys=with_keys and number == 0)
+        if with_keys and number == 0:
+            keys_of = result.pop("_keys")
         if number == 0:
             others = pa.table({name: result.ordered(result.pop(f"_x{n}")) for n, name in enumerate(source.others)})
         typed = {key: _typed(result, n, field) for n, (key, field) in enumerate(batch.items())}
-        typed |= _put_right(source, {key: batch[key] for key, found in typed.items() if found is None})
+        misfits = {key: batch[key] for key, found in typed.items() if found is None}
+        typed |= _from_documents(source, misfits) if source.parts else _put_right(source, misfits)
         for key, found in typed.items():
             if found is not None:
                 columns[key], final[key] = _decide_number(source, found)
-    return Unpacked({key: columns[key] for key in plan}, {key: final[key] for key in plan}, others)
+    return Unpacked({key: columns[key] for key in plan}, {key: final[key] for key in plan}, others, keys_of)
 
 
 class _Result:
     """The columns of a pass, each given out once: what is done with is not held.
 
-    DuckDB gives rows as its threads are ready with them; `ordered` puts them in the order of their positions.
+    DuckDB gives rows as its threads are ready with them; `ordered` puts them in the order of their positions. They
+    come in long runs of one position after the other, of which slices are taken instead of each row.
     """
 
     def __init__(self, table: pa.Table) -> None:
         self._columns = dict(zip(table.column_names, table.columns, strict=True))
         position = self.pop("_position").to_numpy()
-        in_order = bool((position[1:] >= position[:-1]).all())
-        self._order = None if in_order else pc.sort_indices(pa.array(position))
+        self._runs, self._order = _runs_of(position), None
+        if len(self._runs) > max(8, len(position) // SHORTEST_RUNS):
+            self._order = pc.sort_indices(pa.array(position))
 
     def pop(self, name: str) -> pa.ChunkedArray:
         return self._columns.pop(name)
 
     def ordered(self, column: pa.ChunkedArray) -> pa.ChunkedArray:
-        return column if self._order is None else column.take(self._order)
+        if self._order is not None:
+            return column.take(self._order)
+        if len(self._runs) == 1:
+            return column
+        return pa.chunked_array(
+            [c for first, rows in self._runs for c in column.slice(first, rows).chunks], column.type
+        )
 
 
-def _pass(source: Source, batch: dict[str, Field], *, with_others: bool) -> _Result:
+def _runs_of(position: npt.NDArray[np.int64]) -> list[tuple[int, int]]:
+    """First row and length of each run of consecutive positions, in the order of the positions."""
+    starts = np.flatnonzero(np.diff(position, prepend=position[:1] - 2) != 1)
+    lengths = np.diff(starts, append=len(position))
+    order = np.argsort(position[starts], kind="stable")
+    return list(zip(starts[order].tolist(), lengths[order].tolist(), strict=True)) or [(0, 0)]
+
+
+def _pass(source: Source, batch: dict[str, Field], *, with_others: bool, with_keys: bool = False) -> _Result:
     """Run the query in three steps: parse each document, shape each value, make the columns of each rule."""
     others = ["_position", *(f"_x{n}" for n in range(len(source.others) if with_others else 0))]
+    if with_keys:
+        others.append("_keys")
+        source = replace(source, query=f"SELECT *, {HASH_OF_KEYS} AS _keys FROM ({source.query})")
+    if source.parts:
+        query = " UNION ALL ".join(part_query(part, batch.items(), others) for part in source.parts)
+    else:
+        query = _document_query(source, batch, others)
+    return _Result(source.connection.sql(query).to_arrow_table(ROWS_A_BATCH))
+
+
+def _document_query(source: Source, batch: dict[str, Field], others: list[str]) -> str:
     shapes = {key: "JSON" if field.sliced else field.rule.shape for key, field in batch.items()}
-    shaped = [e for n, (key, field) in enumerate(batch.items()) for e in _shaped(value_of(key), n, field)]
-    made = [e for n, field in enumerate(batch.values()) for e in _made(n, field)]
+    shaped = [e for n, (key, field) in enumerate(batch.items()) for e in shape_value(value_of(key), n, field)]
+    made = [e for n, field in enumerate(batch.values()) for e in make_columns(n, field)]
     parsed = transformed(source, shapes, "".join(f", {name}" for name in others))
     middle = f"SELECT {', '.join([*others, *shaped])} FROM ({parsed})"
-    result = source.connection.sql(f"SELECT {', '.join([*others, *made])} FROM ({middle})")
-    return _Result(result.to_arrow_table(ROWS_A_BATCH))
-
-
-def _shaped(value: str, number: int, field: Field) -> list[str]:
-    """The value in its shape as `_v`, and where needed its JSON text as `_j`."""
-    text = f"CAST({value} AS VARCHAR) AS _j{number}"
-    if field.rule.scalar and not field.by_value:
-        return [f"{value} AS _v{number}"]
-    if field.in_python:
-        return [text]
-    if not field.sliced:
-        return [f"{value} AS _v{number}"]
-    usual = f"starts_with(CAST({value} AS VARCHAR), '{'[' if field.rule.is_list else '{'}')"
-    shape = literal(json.dumps(field.rule.shape))
-    return [f"CASE WHEN {usual} THEN json_transform({value}, {shape}) END AS _v{number}", text]
-
-
-def _made(number: int, field: Field) -> list[str]:
-    """The columns of a field, and a flag where its values can be of another shape."""
-    if field.in_python:
-        return [f"_j{number} AS _c{number}_0"]
-    if field.rule.scalar:
-        return [f"_v{number} AS _c{number}_0"]
-    fill = {"{v}": f"_v{number}", "{j}": f"_j{number}"}
-    made = []
-    for expression in field.rule.sql:
-        for mark, column in fill.items():
-            expression = expression.replace(mark, column)
-        made.append(f"CAST({expression} AS VARCHAR)")
-    flag = _odd(number, field, made)
-    if len(field.outputs) > len(made):
-        made.append(f"nullif(nullif(_j{number}, '[]'), '{{}}')")
-    return [*(f"{e} AS _c{number}_{n}" for n, e in enumerate(made)), f"coalesce({flag}, false) AS _o{number}"]
-
-
-def _odd(number: int, field: Field, made: list[str]) -> str:
-    """True where a value is there and the rule's SQL made nothing of it, or not of all of it."""
-    if field.rule.is_list:
-        element = field.rule.shape[0]
-        keys = [key for key in element if f"e.{key}" in field.rule.sql[0]] if isinstance(element, dict) else []
-        term = f"coalesce({', '.join(f'e.{key}' for key in keys)})" if keys else "e"
-        missed = f"len(list_filter(_v{number}, lambda e: {term} IS NULL)) > 0"
-        return f"_j{number} <> '[]' AND (_v{number} IS NULL OR {missed})"
-    there = f"_j{number} <> '{{}}'" if field.sliced else f"_v{number} IS NOT NULL"
-    nothing = f"_v{number} IS NULL" if field.rule.needs_text else f"coalesce({', '.join(made)}) IS NULL"
-    return f"{there} AND {nothing}"
+    return f"SELECT {', '.join([*others, *made])} FROM ({middle})"
 
 
 Found = tuple[list[pa.ChunkedArray], Field]
@@ -139,7 +130,7 @@ def _typed(result: _Result, number: int, field: Field) -> Found | None:
     made = [cast_column(text, output.type) for text, output in zip(texts, field.outputs, strict=True)]
     if all(column is not None for column in made):
         return [result.ordered(column) for column in made], field
-    if field.rule.scalar:  # not all values have the type: the text is what there is
+    if field.rule.scalar and texts[0].type == TYPES["text"]:  # not all values have the type: the text is what there is
         return [result.ordered(texts[0].cast(TYPES["text"]))], replace(field, rule=rules.TEXT)
     return None
 
@@ -184,6 +175,14 @@ def _convert(text: str, field: Field) -> rules.Values | None:
     if place is None:
         return (*[None] * len(outputs), text) if kept else None
     return (*[None] * place, _plain(text), *[None] * (len(outputs) - place - 1), *kept)
+
+
+def _from_documents(source: Source, misfits: dict[str, Field]) -> dict[str, Found]:
+    """Read fields of structs that did not fit as they are read out of JSON text."""
+    if not misfits:
+        return {}
+    unpacked = run_plan(replace(source, structs=None, others=()), misfits)
+    return {key: (unpacked.columns[key], unpacked.fields[key]) for key in misfits}
 
 
 def _put_right(source: Source, misfits: dict[str, Field]) -> dict[str, Found | None]:
