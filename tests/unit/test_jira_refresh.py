@@ -101,6 +101,12 @@ def landing(tmp_path: Path) -> Landing:
     return Landing(tmp_path)
 
 
+@pytest.fixture(autouse=True)
+def many_layers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Small tables would be put together at every change, and layers not be read."""
+    monkeypatch.setattr(addition, "MOST_SUPERSEDED", 9)
+
+
 @pytest.fixture
 def small_sample(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """So few documents are looked at that small tables have more."""
@@ -234,6 +240,23 @@ def test_a_late_file_goes_where_it_landed_and_wins_nothing_from_newer_rows(landi
     done = landing.refresh()
     assert (done.full, done.issues_new, done.issues_changed) == (False, 1, 0)
     assert landing.check()["summary"].to_list() == ["late", "new", "tie"]
+
+
+def test_of_a_tie_the_later_file_wins_though_it_is_read_later_or_not(landing: Landing) -> None:
+    landing.land(3, [row("1", "first read"), row("2", "first read")])
+    landing.refresh()
+    landing.land(5, [row("1", "landed last")])
+    landing.land(1, [row("2", "landed first")])
+    assert not landing.refresh().full
+    assert landing.check().set_index("id")["summary"].to_dict() == {"1": "landed last", "2": "first read"}
+
+
+def test_a_column_stays_while_any_row_holds_a_value(landing: Landing) -> None:
+    landing.land(1, [row("1", customfield_9="x"), row("2"), row("3"), row("4")])
+    landing.refresh()
+    landing.land(2, [row(n, updated="2026-03-08T09:00:00.000+0000") for n in ("2", "3")])
+    assert not landing.refresh().full
+    assert landing.check()["customfield_9"].dropna().to_list() == ["x"]
 
 
 @pytest.mark.parametrize("change", ["rewritten", "gone"])
