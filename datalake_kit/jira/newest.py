@@ -21,7 +21,7 @@ from duckdb.sqltypes import DuckDBPyType
 from datalake_kit.errors import DataError, UnreadableFileError
 from datalake_kit.jira.layout import CONSUMED, Layout, find_layout
 from datalake_kit.jira.plan import Part, Source, Structs, count_keys, literal, quote
-from datalake_kit.jira.structs import text_of
+from datalake_kit.jira.structs import members_of, text_of
 
 _TIMES = (
     re.compile(r"(\d{4})-(\d\d)-(\d\d)[T_ ](\d\d)[-:_.]?(\d\d)[-:_.]?(\d\d)"),
@@ -149,7 +149,7 @@ def _source(connection: duckdb.DuckDBPyConnection, groups: list[Group]) -> Sourc
 
 
 def _part(connection: duckdb.DuckDBPyConnection, group: Group, query: str) -> Part:
-    return Part(query, dict(_struct_type(connection, group).children))
+    return Part(query, members_of(_struct_type(connection, group)))
 
 
 def _struct_type(connection: duckdb.DuckDBPyConnection, group: Group) -> DuckDBPyType:
@@ -256,7 +256,7 @@ def _document(source: Source, group: Group) -> tuple[str, str]:
     struct = group[0].layout.struct_sql
     if not struct:
         return f"{group[0].layout.fields_sql} AS _fields", "TRY(json_extract_string(_fields, '$.updated'))"
-    inside = dict(_struct_type(source.connection, group).children)
+    inside = members_of(_struct_type(source.connection, group))
     updated = text_of(f"{struct}.updated", inside["updated"]) if "updated" in inside else "NULL"
     missing = "false" if all(file.dated for file in group) else f"{struct} IS NULL"
     return f"CASE WHEN NOT ({missing}) THEN '{{}}' END AS _fields, {updated} AS _updated", "_updated"

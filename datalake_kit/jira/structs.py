@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, cast
 
 from duckdb.sqltypes import DuckDBPyType
 
@@ -22,8 +22,9 @@ _ELEMENT = re.compile(r"\be\.(\w+)")
 _PATH = re.compile(r"\{v\}((?:\.\w+)+)")
 
 
-def _inside(kind: DuckDBPyType) -> dict[str, DuckDBPyType]:
-    return dict(kind.children)
+def members_of(kind: DuckDBPyType) -> dict[str, DuckDBPyType]:
+    """The members of a struct with their types; of a list its elements, as `child`."""
+    return dict(cast("list[tuple[str, DuckDBPyType]]", kind.children))
 
 
 def part_query(part: Part, batch: Iterable[tuple[str, Field]], others: list[str]) -> str:
@@ -75,7 +76,7 @@ def _take_object(part: Part, key: str, number: int, field: Field) -> tuple[list[
 
 
 def _take_list(part: Part, key: str, number: int, field: Field) -> tuple[list[str], list[str]]:
-    member, element = f"_struct.{quote(key)}", part.members[key].children[0][1]
+    member, element = f"_struct.{quote(key)}", members_of(part.members[key])["child"]
     over = _over_elements(element, field.rule.shape[0])
     if over is None:
         return _take_json(json_member(part, key), number, field)
@@ -95,7 +96,7 @@ def _over_elements(element: DuckDBPyType, shape: Any) -> Callable[[str], str] | 
         return (lambda sql: sql) if element.id == "varchar" and str(element) == "VARCHAR" else None
     if element.id != "struct":
         return None
-    inside = _inside(element)
+    inside = members_of(element)
     texts = {k: text_of(f"e.{quote(k)}", inside[k]) if k in inside else _NO_TEXT for k in shape}
     return lambda sql: _ELEMENT.sub(lambda m: texts[m[1]], sql)
 
@@ -113,7 +114,7 @@ def _over_members(expression: str, value: str, kind: DuckDBPyType, output: str) 
 def _follow(value: str, kind: DuckDBPyType, path: str) -> tuple[str, DuckDBPyType] | None:
     """The member at the end of a path, and its type."""
     for step in path[1:].split("."):
-        inside = _inside(kind) if kind.id == "struct" else {}
+        inside = members_of(kind) if kind.id == "struct" else {}
         if step not in inside:
             return None
         value, kind = f"{value}.{quote(step)}", inside[step]
