@@ -23,7 +23,7 @@ import pyarrow as pa
 from datalake_kit.engines import dialect as athena_dialect
 from datalake_kit.engines.base import Execution, QueryStats, TableInfo, TableName, fold, refuse_to_write
 from datalake_kit.engines.dialect.parsing import MARK
-from datalake_kit.engines.folder import FolderCatalog, FolderTable
+from datalake_kit.engines.folder import FolderCatalog, FolderTable, select_layers
 from datalake_kit.engines.statements import create_table_as, dollar_parameters, tables_of_duckdb
 from datalake_kit.engines.types import duckdb_type
 from datalake_kit.errors import (
@@ -39,7 +39,6 @@ from datalake_kit.errors import (
 )
 from datalake_kit.sql import quote_identifier
 from datalake_kit.storage import Place, write_folder_atomically
-from datalake_kit.storage.layers import Layers, rows_that_count
 
 if TYPE_CHECKING:
     from datalake_kit.hudi.snapshot import Snapshot
@@ -80,12 +79,7 @@ class DuckDBEngine:
     def files(self, name: TableName) -> list[Place]:
         """Return the Parquet files of a table; of a Hudi table, every file of its newest snapshot."""
         table = self.catalog.open(name)
-        if table.layers is not None:
-            raise EngineError(
-                f"{table.name} lies in layers: rows of its files that were superseded count no more, so the files are "
-                "not the table. Read it by lake.sql or lake.table(...).frame()."
-            )
-        return list(table.snapshot.all_files if table.snapshot is not None else table.files)
+        return table.whole_files()
 
     def close(self) -> None:
         """Close the database."""
@@ -319,7 +313,7 @@ def _show(cursor: Any, table: FolderTable) -> None:
     if table.snapshot is not None:
         parts = _snapshot_parts(cursor, table.schema, table.snapshot)
     elif table.layers is not None:
-        parts = [rows_that_count(table.layers, _stored_columns(table, table.layers))]
+        parts = [select_layers(table)]
     else:
         parts = [f"SELECT {', '.join(_column(f, table) for f in table.schema)} FROM {_read_parquet(table)}"]
     cursor.execute(f"CREATE OR REPLACE VIEW {name.quoted} AS {' UNION ALL '.join(parts)}")
@@ -344,16 +338,6 @@ def _snapshot_parts(cursor: Any, schema: pa.Schema, snapshot: Snapshot) -> list[
         cursor.register(relation, rows)
         parts.append(select_arrow(relation, schema, names))
     return parts or [select_nothing(schema, names)]
-
-
-def _stored_columns(table: FolderTable, layers: Layers) -> str:
-    """The columns of a table in layers by the names that they have in its files, under their own."""
-    pairs = zip(layers.columns, table.schema, strict=True)
-    cast = (
-        f"CAST({quote_identifier(c.stored)} AS {duckdb_type(f.type)}) AS {quote_identifier(fold(f.name))}"
-        for c, f in pairs
-    )
-    return ", ".join(cast)
 
 
 def _column(field: pa.Field, table: FolderTable) -> str:

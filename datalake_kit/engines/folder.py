@@ -21,16 +21,18 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from datalake_kit.engines.base import HUDI, PARQUET, Column, TableInfo, TableName, fold
-from datalake_kit.engines.types import hive_type, plain, widest
+from datalake_kit.engines.types import duckdb_type, hive_type, plain, widest
 from datalake_kit.errors import (
     DatabaseNotFoundError,
     DataError,
+    EngineError,
     TableNotFoundError,
     UnreadableFileError,
     did_you_mean,
 )
-from datalake_kit.storage import check_parquet, list_files, local_path
-from datalake_kit.storage.layers import Layers, has_layers, read_layers
+from datalake_kit.sql import quote_identifier
+from datalake_kit.storage import Place, check_parquet, list_files, local_path
+from datalake_kit.storage.layers import Layers, has_layers, read_layers, rows_that_count
 
 if TYPE_CHECKING:
     from datalake_kit.hudi.snapshot import Snapshot
@@ -57,6 +59,21 @@ class FolderTable:
         """Return what a catalog would show."""
         columns = tuple(Column(fold(f.name), hive_type(f.type), f.name in self.partition_columns) for f in self.schema)
         return TableInfo(self.name, str(self.folder), self.format, columns)
+
+    def whole_files(self) -> list[Place]:
+        """Return the files that make the table; of a Hudi table, every file of its newest snapshot.
+
+        Raises
+        ------
+        EngineError
+            The table lies in layers.
+        """
+        if self.layers is not None:
+            raise EngineError(
+                f"{self.name} lies in layers: rows of its files that were superseded count no more, so the files are "
+                "not the table. Read it by lake.sql or lake.table(...).frame()."
+            )
+        return list(self.snapshot.all_files if self.snapshot is not None else self.files)
 
 
 class FolderCatalog:
@@ -167,6 +184,18 @@ def _open_layers(name: TableName, folder: Path) -> FolderTable:
     schema = pa.schema([pa.field(f.name, plain(f.type)) for f in layers.schema()])
     _refuse_case_twins(schema.names, folder)
     return FolderTable(name, folder, PARQUET, schema, (), layers.paths, same_schema=False, layers=layers)
+
+
+def select_layers(table: FolderTable) -> str:
+    """Write what reads a table in layers: its columns by the names that they have in the files, under their own."""
+    if table.layers is None:
+        raise EngineError(f"{table.name} does not lie in layers.")
+    pairs = zip(table.layers.columns, table.schema, strict=True)
+    columns = (
+        f"CAST({quote_identifier(c.stored)} AS {duckdb_type(f.type)}) AS {quote_identifier(fold(f.name))}"
+        for c, f in pairs
+    )
+    return rows_that_count(table.layers, ", ".join(columns))
 
 
 def file_schema(file: Path) -> pa.Schema:
