@@ -244,9 +244,9 @@ def shape_rule(seen: Profile) -> Rule:
 
 def _look_like(fits: Callable[[Any], bool], seen: Profile) -> bool:
     """Whether the values are of a shape of their own; older servers send a text in place of some."""
-    of_shape = [value for value in seen.examples if fits(value)]
-    others = [value for value in seen.examples if not isinstance(value, str) and not fits(value)]
-    return bool(of_shape) and not others
+    if not all(fits(value) for value in seen.examples if not isinstance(value, str)):
+        return False
+    return any(fits(value) for value in seen.examples)
 
 
 def _only_errors(seen: Profile) -> bool:
