@@ -116,6 +116,20 @@ def tables(draw: st.DrawFn) -> tuple[list[Any], pa.DataType]:
     return draw(st.lists(documents | st.none(), min_size=1, max_size=6)), kind
 
 
+@pytest.mark.parametrize(
+    ("kind", "values"),
+    [
+        (pa.int64(), [1, 2**53 + 1]),  # a DOUBLE would change it
+        (pa.float64(), [1.5, float("nan")]),
+        (pa.list_(pa.string()), [["a", None], [], ["b; c"]]),
+        (pa.struct([("value", pa.string()), ("id", pa.string())]), [{"value": None, "id": "7"}, {"value": "x"}]),
+    ],
+)
+def test_members_that_only_their_text_can_tell(kind: pa.DataType, values: list[Any]) -> None:
+    fields = [{"timespent": value, "customfield_1": value} for value in values]
+    assert_same(fields, pa.struct([("timespent", kind), ("customfield_1", kind)]))
+
+
 def test_structs_of_several_types_of_which_some_rows_are_looked_at(tmp_path: Path) -> None:
     for number, kind in enumerate([pa.int64(), pa.float64()]):
         fields = [{"updated": DAY.format(1), "customfield_1": n} for n in range(700)]
