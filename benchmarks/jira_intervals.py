@@ -23,9 +23,9 @@ import numpy as np
 import pandas as pd
 from jira_unpack import peak_memory
 
-from datalake_kit.jira.calendar import WorkingCalendar
-from datalake_kit.jira.changelog import changelog
-from datalake_kit.jira.intervals import status_intervals
+from datalake_kit.jira.history.calendar import WorkingCalendar
+from datalake_kit.jira.history.changelog import changelog
+from datalake_kit.jira.history.intervals import status_intervals
 
 CHANGES = 12
 NAMES = np.array(["Backlog", "In Progress", "In Review", "Done"], dtype=object)

@@ -60,7 +60,7 @@ def run(mode: str, folder: Path, out: Path) -> dict[str, Any]:
 def run_job(mode: str, folder: Path, out: Path) -> None:
     import pandas  # noqa: F401 - loading the libraries is not what is measured
 
-    from datalake_kit.jira.refresh import refresh
+    from datalake_kit.jira.kept.refresh import refresh
 
     began, used = time.perf_counter(), time.process_time()
     done = refresh(jira_unpack.as_lake(folder), out, full=mode == "full")
@@ -73,7 +73,7 @@ def compare(first: Path, second: Path) -> None:
     """The two are the same, or this fails."""
     import pandas as pd
 
-    from datalake_kit.jira.stored import read
+    from datalake_kit.jira.kept.stored import read
 
     mine, theirs = read(first), read(second)
     pd.testing.assert_frame_equal(mine, theirs)

@@ -20,23 +20,29 @@ Handing on  redact, export
 from __future__ import annotations
 
 from datalake_kit.jira import text
-from datalake_kit.jira.aging import aging_work
-from datalake_kit.jira.blocked import blocked_time
-from datalake_kit.jira.burndown import burndown, burnup
-from datalake_kit.jira.calendar import WorkingCalendar
-from datalake_kit.jira.changelog import changelog, history_report
-from datalake_kit.jira.cumulative import cumulative_flow
-from datalake_kit.jira.cycles import link_cycles
-from datalake_kit.jira.export import export
-from datalake_kit.jira.field_types import field_types
-from datalake_kit.jira.fields import unpack_fields
-from datalake_kit.jira.flow import cycle_percentiles, cycle_times, lead_times
-from datalake_kit.jira.forecast import Forecast, forecast
-from datalake_kit.jira.intervals import status_intervals
-from datalake_kit.jira.links import linked_issues, links
-from datalake_kit.jira.load import JiraIssues, Report, load
-from datalake_kit.jira.names import names, rename
-from datalake_kit.jira.parts import (
+from datalake_kit.jira.exporting.export import export
+from datalake_kit.jira.fields.columns import unpack_fields
+from datalake_kit.jira.fields.field_types import field_types
+from datalake_kit.jira.fields.names import names, rename
+from datalake_kit.jira.flow.aging import aging_work
+from datalake_kit.jira.flow.blocked import blocked_time
+from datalake_kit.jira.flow.cumulative import cumulative_flow
+from datalake_kit.jira.flow.cycle_times import cycle_percentiles, cycle_times, lead_times
+from datalake_kit.jira.flow.forecast import Forecast, forecast
+from datalake_kit.jira.flow.status_time import flow_efficiency, time_in_status
+from datalake_kit.jira.flow.throughput import throughput
+from datalake_kit.jira.history.calendar import WorkingCalendar
+from datalake_kit.jira.history.changelog import changelog, history_report
+from datalake_kit.jira.history.intervals import status_intervals
+from datalake_kit.jira.kept.refresh import Refreshed, refresh
+from datalake_kit.jira.kept.stored import read
+from datalake_kit.jira.landing.issues import JiraIssues, Report, load
+from datalake_kit.jira.landing.seen import deleted, last_seen
+from datalake_kit.jira.redaction.redact import redact, redaction_plan
+from datalake_kit.jira.relations.cycles import link_cycles
+from datalake_kit.jira.relations.hierarchy import parents
+from datalake_kit.jira.relations.links import linked_issues, links
+from datalake_kit.jira.relations.parts import (
     affects_versions,
     attachments,
     comments,
@@ -46,17 +52,11 @@ from datalake_kit.jira.parts import (
     subtasks,
     worklogs,
 )
-from datalake_kit.jira.redact import redact, redaction_plan
-from datalake_kit.jira.refresh import Refreshed, refresh
-from datalake_kit.jira.relations import parents
-from datalake_kit.jira.roll_up import roll_up
-from datalake_kit.jira.seen import deleted, last_seen
-from datalake_kit.jira.sprint_report import sprint_report, sprint_scope
-from datalake_kit.jira.sprint_table import sprints
-from datalake_kit.jira.status_time import flow_efficiency, time_in_status
-from datalake_kit.jira.stored import read
-from datalake_kit.jira.throughput import throughput
-from datalake_kit.jira.velocity import velocity
+from datalake_kit.jira.relations.roll_up import roll_up
+from datalake_kit.jira.relations.sprint_table import sprints
+from datalake_kit.jira.sprinting.burndown import burndown, burnup
+from datalake_kit.jira.sprinting.report import sprint_report, sprint_scope
+from datalake_kit.jira.sprinting.velocity import velocity
 
 __all__ = [
     "Forecast",

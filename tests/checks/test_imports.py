@@ -49,9 +49,17 @@ EXPLAIN_FILES = ("bench", "case", "lake_files", "order", "parts", "ways", "withh
 PURE = (
     "cdc.compare", "cdc.explain", *(f"cdc.explain.{name}" for name in EXPLAIN_FILES), "cdc.pipeline", "cdc.replay",
     "cdc.csv_rows", "cdc.cuts", "cdc.dms_names", "cdc.settings", "cdc.transactions",
-    "jira.detect", "jira.fields", "jira.names", "jira.relations", "jira.rules", "jira.sprints",
     "irradiance.quality", "irradiance.solar", "latest",
 )  # fmt: skip
+PURE_PACKAGES = (
+    "jira.fields",
+    "jira.flow",
+    "jira.history",
+    "jira.redaction",
+    "jira.relations",
+    "jira.sprinting",
+    "jira.text",
+)
 LAKE_SIDE = ("lake", "tables", "engines", "config", "sql")
 HEAVY = (
     "pandas", "numpy", "pyarrow", "duckdb", "sqlglot", "matplotlib", "netCDF4", "h5py", "xarray", "pvlib", "hudi",
@@ -125,7 +133,11 @@ def test_imports_go_down(module: str) -> None:
     assert not upward, f"{module} imports {upward}, which lie above it"
 
 
-@pytest.mark.parametrize("module", PURE)
+def pure() -> list[str]:
+    return [*PURE, *(m for m in MODULES if any(_within(m, package) for package in PURE_PACKAGES))]
+
+
+@pytest.mark.parametrize("module", pure())
 def test_pure_modules_know_no_lake(module: str) -> None:
     lake_side = {i for i in OWN[module] if any(_within(i, name) for name in LAKE_SIDE)}
     aws = {i for i in imports(MODULES[module]) if i.split(".")[0] in ("boto3", "botocore", "pyathena", "awswrangler")}

@@ -11,10 +11,10 @@ import pandas as pd
 import pytest
 
 from datalake_kit.errors import DataError, ParameterError
-from datalake_kit.jira.burndown import burndown, burnup
-from datalake_kit.jira.calendar import WorkingCalendar
-from datalake_kit.jira.changelog import changelog
-from datalake_kit.jira.sprint_report import sprint_report
+from datalake_kit.jira.history.calendar import WorkingCalendar
+from datalake_kit.jira.history.changelog import changelog
+from datalake_kit.jira.sprinting.burndown import burndown, burnup
+from datalake_kit.jira.sprinting.report import sprint_report
 from tests.jira_histories import SPRINTS, START, Event, History, points_value, sprint_value, status_value, to_frame
 from tests.jira_sprints_world import (
     PHASES,

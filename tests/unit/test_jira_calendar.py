@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from datalake_kit.errors import DataError, ParameterError
-from datalake_kit.jira.calendar import WorkingCalendar, to_micros
+from datalake_kit.jira.history.calendar import WorkingCalendar, to_micros
 
 # Around changes of the clock: Vienna in March and October, New York in November, half an hour at Lord Howe, a day that
 # Apia skipped (Friday, 30 December 2011), Casablanca for Ramadan, and none at all.

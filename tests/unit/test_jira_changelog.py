@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 
 from datalake_kit import jira
 from datalake_kit.errors import ColumnNotFoundError, DataError
-from datalake_kit.jira.changelog import COLUMNS, changelog, history_report
-from datalake_kit.jira.intervals import status_intervals
+from datalake_kit.jira.history.changelog import COLUMNS, changelog, history_report
+from datalake_kit.jira.history.intervals import status_intervals
 from tests.jira_histories import (
     FIELD_IDS,
     History,

@@ -22,9 +22,9 @@ from hypothesis import strategies as st
 
 from datalake_kit import jira
 from datalake_kit.errors import DataError
-from datalake_kit.jira import export_excel
-from datalake_kit.jira.export import export
-from datalake_kit.jira.export_excel import sheet_names
+from datalake_kit.jira.exporting import excel as export_excel
+from datalake_kit.jira.exporting.excel import sheet_names
+from datalake_kit.jira.exporting.export import export
 
 DOCUMENTS = [json.loads(p.read_text()) for p in sorted((Path(__file__).parents[1] / "data" / "jira").glob("*.json"))]
 

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from datalake_kit import jira
 from datalake_kit.errors import DataError
-from datalake_kit.jira.field_types import KINDS, field_types
+from datalake_kit.jira.fields.field_types import KINDS, field_types
 
 DOCUMENTS = sorted((Path(__file__).parents[1] / "data" / "jira").glob("*.json"))
 
@@ -132,7 +132,7 @@ def test_the_columns_are_those_of_the_frame() -> None:
 
 def test_issues_of_a_lake_have_the_report_too(tmp_path: Path) -> None:
     """By the parts that a loaded table has: its source, the keys, what is known of the names."""
-    from datalake_kit.jira.field_types import report_types
+    from datalake_kit.jira.fields.field_types import report_types
 
     pq.write_table(pa.table({"id": ["1", "1"], "fields": ['{"a": 1}', '{"a": 2, "b": null}']}), tmp_path / "x.parquet")
     issues = jira.load(SimpleNamespace(table=lambda name: SimpleNamespace(files=lambda: [tmp_path / "x.parquet"])), "x")

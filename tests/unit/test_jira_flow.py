@@ -16,12 +16,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from datalake_kit.errors import ColumnNotFoundError, DataError, ParameterError
-from datalake_kit.jira.blocked import blocked_time
-from datalake_kit.jira.calendar import WorkingCalendar
-from datalake_kit.jira.changelog import changelog
-from datalake_kit.jira.flow import cycle_percentiles, cycle_times, lead_times
-from datalake_kit.jira.intervals import status_intervals
-from datalake_kit.jira.status_time import flow_efficiency, time_in_status
+from datalake_kit.jira.flow.blocked import blocked_time
+from datalake_kit.jira.flow.cycle_times import cycle_percentiles, cycle_times, lead_times
+from datalake_kit.jira.flow.status_time import flow_efficiency, time_in_status
+from datalake_kit.jira.history.calendar import WorkingCalendar
+from datalake_kit.jira.history.changelog import changelog
+from datalake_kit.jira.history.intervals import status_intervals
 from tests.jira_histories import SPAN, START, History, histories, landing_times, random_histories, to_frame, to_versions
 from tests.jira_simulator import (
     Clock,

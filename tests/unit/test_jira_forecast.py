@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from datalake_kit.errors import ColumnNotFoundError, DataError, ParameterError
-from datalake_kit.jira.forecast import Forecast, forecast
-from datalake_kit.jira.periods import is_bound, nearest_rank, next_bounds, period_bounds, ranks
+from datalake_kit.jira.flow.forecast import Forecast, forecast
+from datalake_kit.jira.flow.periods import is_bound, nearest_rank, next_bounds, period_bounds, ranks
 
 STEPS = {"D": pd.DateOffset(days=1), "W": pd.DateOffset(days=7), "M": pd.DateOffset(months=1)}
 

@@ -16,10 +16,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from datalake_kit.errors import ColumnNotFoundError, DataError, ParameterError
-from datalake_kit.jira.calendar import WorkingCalendar
-from datalake_kit.jira.changelog import changelog
-from datalake_kit.jira.intervals import COLUMNS, are_intervals, as_intervals, status_intervals
-from datalake_kit.jira.phases import check_phases, is_in
+from datalake_kit.jira.history.calendar import WorkingCalendar
+from datalake_kit.jira.history.changelog import changelog
+from datalake_kit.jira.history.intervals import COLUMNS, are_intervals, as_intervals, status_intervals
+from datalake_kit.jira.history.phases import check_phases, is_in
 from tests.jira_histories import (
     SPAN,
     START,

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from datalake_kit import jira
-from datalake_kit.jira.sprints import text_pairs
+from datalake_kit.jira.fields.sprint_text import text_pairs
 
 DOCUMENTS = sorted((Path(__file__).parents[1] / "data" / "jira").glob("*.json"))
 

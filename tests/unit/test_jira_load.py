@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from datalake_kit import jira
-from datalake_kit.jira import plan
+from datalake_kit.jira.fields import plan
 
 START = datetime(2026, 3, 1, 2, 0, 7, tzinfo=UTC)
 DAY = "2026-03-0{}T09:00:00.000+0000"

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 
 from datalake_kit import jira
 from datalake_kit.errors import DataError
-from datalake_kit.jira._reserved import RESERVED_WORDS
-from datalake_kit.jira.names import ATTRIBUTE, Claims, FieldInfo, column_base, read_fields, snake_case
+from datalake_kit.jira.fields._reserved import RESERVED_WORDS
+from datalake_kit.jira.fields.names import ATTRIBUTE, Claims, FieldInfo, column_base, read_fields, snake_case
 
 
 @pytest.mark.parametrize(

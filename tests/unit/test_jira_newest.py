@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 
 from datalake_kit import jira
 from datalake_kit.errors import DataError, UnreadableFileError
-from datalake_kit.jira.newest import file_time
-from datalake_kit.jira.unpack import _Result
+from datalake_kit.jira.fields.unpack import _Result
+from datalake_kit.jira.landing.newest import file_time
 
 START = datetime(2026, 3, 1, 2, 0, 7, tzinfo=UTC)
 

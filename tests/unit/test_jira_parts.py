@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from datalake_kit import jira
 from datalake_kit.errors import ColumnNotFoundError
-from datalake_kit.jira.cycles import find_groups, link_cycles
-from datalake_kit.jira.links import linked_issues, links
-from datalake_kit.jira.parts import (
+from datalake_kit.jira.relations.cycles import find_groups, link_cycles
+from datalake_kit.jira.relations.links import linked_issues, links
+from datalake_kit.jira.relations.parts import (
     affects_versions,
     attachments,
     comments,
@@ -26,7 +26,7 @@ from datalake_kit.jira.parts import (
     subtasks,
     worklogs,
 )
-from datalake_kit.jira.sprint_table import sprints
+from datalake_kit.jira.relations.sprint_table import sprints
 
 DOCUMENTS = [json.loads(p.read_text()) for p in sorted((Path(__file__).parents[1] / "data" / "jira").glob("*.json"))]
 TABLES: list[tuple[Callable[[Any], pd.DataFrame], str, str]] = [

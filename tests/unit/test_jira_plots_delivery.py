@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
 
 from datalake_kit.errors import ColumnNotFoundError, DataError, ParameterError
-from datalake_kit.jira.forecast import forecast
+from datalake_kit.jira.flow.forecast import forecast
 from datalake_kit.plots import jira as pictures
 from datalake_kit.plots.jira import layout
 

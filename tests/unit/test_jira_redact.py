@@ -17,11 +17,11 @@ from hypothesis import strategies as st
 
 from datalake_kit import jira
 from datalake_kit.errors import ColumnNotFoundError, ConfigError, DataError
-from datalake_kit.jira.links import links
-from datalake_kit.jira.parts import attachments, comments, components, worklogs
-from datalake_kit.jira.pseudonyms import Pseudonyms
-from datalake_kit.jira.redact import redact, redaction_plan
-from datalake_kit.jira.redact_json import JsonRedaction
+from datalake_kit.jira.redaction.inside_json import JsonRedaction
+from datalake_kit.jira.redaction.pseudonyms import Pseudonyms
+from datalake_kit.jira.redaction.redact import redact, redaction_plan
+from datalake_kit.jira.relations.links import links
+from datalake_kit.jira.relations.parts import attachments, comments, components, worklogs
 
 KEY = "a key of tests, long enough"
 DOCUMENTS = [json.loads(p.read_text()) for p in sorted((Path(__file__).parents[1] / "data" / "jira").glob("*.json"))]

@@ -15,8 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from datalake_kit.errors import ColumnNotFoundError, DataError
-from datalake_kit.jira.fields import unpack_fields
-from datalake_kit.jira.roll_up import roll_up
+from datalake_kit.jira.fields.columns import unpack_fields
+from datalake_kit.jira.relations.roll_up import roll_up
 
 TIMES = ("time_spent_seconds", "original_estimate_seconds", "remaining_estimate_seconds")
 

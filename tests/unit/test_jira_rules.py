@@ -15,11 +15,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from datalake_kit import jira
-from datalake_kit.jira import desk_rules, known_fields, plan, rules
-from datalake_kit.jira.detect import Profile, choose_rule, noteworthy_keys
-from datalake_kit.jira.names import FieldInfo
-from datalake_kit.jira.plan import Field, Source
-from datalake_kit.jira.unpack import run_plan
+from datalake_kit.jira.fields import desk_rules, known_fields, plan, rules
+from datalake_kit.jira.fields.detect import Profile, choose_rule, noteworthy_keys
+from datalake_kit.jira.fields.names import FieldInfo
+from datalake_kit.jira.fields.plan import Field, Source
+from datalake_kit.jira.fields.unpack import run_plan
 
 
 def column(*values: Any, custom: str = "", **options: Any) -> pd.DataFrame:

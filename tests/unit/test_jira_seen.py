@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from datalake_kit import jira
 from datalake_kit.errors import ColumnNotFoundError, DataError, ParameterError
-from datalake_kit.jira.seen import deleted, last_seen
+from datalake_kit.jira.landing.seen import deleted, last_seen
 from datalake_kit.lake import connect
 
 START = datetime(2026, 3, 1, 2, tzinfo=UTC)

@@ -15,10 +15,10 @@ import pytest
 
 from datalake_kit.demo import jira_history
 from datalake_kit.errors import ColumnNotFoundError, DataError, ParameterError
-from datalake_kit.jira.changelog import changelog
-from datalake_kit.jira.fields import unpack_fields
-from datalake_kit.jira.sprint_report import sprint_report, sprint_scope
-from datalake_kit.jira.velocity import velocity
+from datalake_kit.jira.fields.columns import unpack_fields
+from datalake_kit.jira.history.changelog import changelog
+from datalake_kit.jira.sprinting.report import sprint_report, sprint_scope
+from datalake_kit.jira.sprinting.velocity import velocity
 from tests.jira_histories import (
     SPRINTS,
     START,

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from datalake_kit.jira.sprints import current_sprint, parse_sprint
+from datalake_kit.jira.fields.sprint_text import current_sprint, parse_sprint
 
 KINDS = ("id", "rapidViewId", "state", "name", "startDate", "endDate", "completeDate", "sequence", "goal")
 

@@ -16,13 +16,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from datalake_kit.errors import DataError, ParameterError
-from datalake_kit.jira.aging import aging_work
-from datalake_kit.jira.calendar import WorkingCalendar
-from datalake_kit.jira.cumulative import cumulative_flow
-from datalake_kit.jira.flow import cycle_times, lead_times
-from datalake_kit.jira.forecast import forecast
-from datalake_kit.jira.intervals import status_intervals
-from datalake_kit.jira.throughput import throughput
+from datalake_kit.jira.flow.aging import aging_work
+from datalake_kit.jira.flow.cumulative import cumulative_flow
+from datalake_kit.jira.flow.cycle_times import cycle_times, lead_times
+from datalake_kit.jira.flow.forecast import forecast
+from datalake_kit.jira.flow.throughput import throughput
+from datalake_kit.jira.history.calendar import WorkingCalendar
+from datalake_kit.jira.history.intervals import status_intervals
 from tests.jira_histories import (
     SPAN,
     START,

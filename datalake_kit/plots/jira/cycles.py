@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from datalake_kit.errors import DataError
-from datalake_kit.jira.flow import cycle_percentiles
+from datalake_kit.jira.flow.cycle_times import cycle_percentiles
 from datalake_kit.plots import style
 from datalake_kit.plots.jira.canvas import (
     join_percentiles,

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from datalake_kit.jira.forecast import Forecast
+from datalake_kit.jira.flow.forecast import Forecast
 from datalake_kit.plots import style
 from datalake_kit.plots.jira.canvas import (
     join_percentiles,
@@ -51,7 +51,7 @@ def forecast(found: Forecast, ax: Axes | None = None, *, scope: str | None = Non
     >>> weeks = pd.date_range("2026-01-05", periods=9, freq="W-MON", tz="UTC").as_unit("us")
     >>> past = pd.DataFrame({"period_start": weeks[:-1], "period_end": weeks[1:], "finished": [3, 4] * 4,
     ...                      "complete": True, "freq": "W", "zone": "UTC"})
-    >>> from datalake_kit.jira.forecast import forecast as measure
+    >>> from datalake_kit.jira.flow.forecast import forecast as measure
     >>> forecast(measure(past, items=7, trials=100)).get_ylabel()
     'trials'
     """

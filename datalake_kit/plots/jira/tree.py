@@ -6,7 +6,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from datalake_kit.errors import DataError, did_you_mean
-from datalake_kit.jira.relations import parents
+from datalake_kit.jira.relations.hierarchy import parents
 from datalake_kit.plots import style
 from datalake_kit.plots.jira.canvas import CATEGORIES, new_axes, require
 from datalake_kit.plots.jira.lettering import drawable, families, one_line

@@ -1,0 +1,1 @@
+"""Fields of issues as typed, named columns."""

@@ -1,0 +1,1 @@
+"""Measures of flow: times, work that is open, throughput, forecast."""

@@ -1,0 +1,1 @@
+"""What changed in issues and when, and how long they were in each status."""

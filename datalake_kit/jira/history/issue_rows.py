@@ -1,0 +1,35 @@
+"""Changes beside the issues that they are of, by the row of the issue. Pure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow.compute as pc
+
+from datalake_kit.jira.history.calendar import to_micros
+from datalake_kit.jira.history.issue_versions import as_texts
+
+
+def rows_of(ids: pd.Series[Any], newest: pd.DataFrame) -> npt.NDArray[np.int64]:
+    """The row of each issue, -1 where it is not there."""
+    found = pc.index_in(as_texts(ids), value_set=as_texts(newest["id"]))
+    rows: npt.NDArray[np.int64] = pc.fill_null(found, -1).to_numpy(zero_copy_only=False).astype(np.int64)
+    return rows
+
+
+def with_rows(changes: pd.DataFrame, newest: pd.DataFrame) -> pd.DataFrame:
+    """Changes with `row`, the row of their issue; those of other issues are left out."""
+    rows = rows_of(changes["id"], newest)
+    found: pd.DataFrame = changes.assign(row=rows)[rows >= 0]
+    return found.sort_values(["row", "changed_at"], kind="stable").reset_index(drop=True)
+
+
+def first_instants(newest: pd.DataFrame, changes: pd.DataFrame) -> npt.NDArray[np.int64]:
+    """When each issue began: at its creation; where a change is earlier, at the first of them."""
+    created = newest["created"] if "created" in newest else pd.Series(pd.NaT, index=newest.index)
+    begun = to_micros(created.astype("datetime64[us, UTC]"))
+    np.minimum.at(begun, changes["row"].to_numpy(), to_micros(changes["changed_at"]))
+    return begun

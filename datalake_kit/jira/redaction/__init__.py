@@ -1,0 +1,1 @@
+"""People and free text replaced by pseudonyms."""

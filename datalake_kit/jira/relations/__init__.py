@@ -1,0 +1,1 @@
+"""How issues hang together, and the lists inside them as tables."""

@@ -1,0 +1,1 @@
+"""Measures of sprints: reports, burndown, velocity."""
