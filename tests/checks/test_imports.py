@@ -137,6 +137,29 @@ def pure() -> list[str]:
     return [*PURE, *(m for m in MODULES if any(_within(m, package) for package in PURE_PACKAGES))]
 
 
+# Within the issues: what a package may import beside itself.
+JIRA = {
+    "text": set(),
+    "fields": set(),
+    "history": {"fields"},
+    "landing": {"fields"},
+    "kept": {"fields", "landing"},
+    "relations": {"fields", "history", "text"},
+    "flow": {"fields", "history"},
+    "sprinting": {"fields", "history", "relations"},
+    "redaction": {"fields"},
+    "exporting": set(),
+}
+
+
+@pytest.mark.parametrize("package", list(JIRA))
+def test_packages_of_issues_build_on_one_another_in_one_direction(package: str) -> None:
+    of_package = [m for m in MODULES if _within(m, f"jira.{package}")]
+    assert of_package
+    reached = {i.split(".")[1] for m in of_package for i in OWN[m] if i.startswith("jira.")}
+    assert reached - {package} <= JIRA[package]
+
+
 @pytest.mark.parametrize("module", pure())
 def test_pure_modules_know_no_lake(module: str) -> None:
     lake_side = {i for i in OWN[module] if any(_within(i, name) for name in LAKE_SIDE)}

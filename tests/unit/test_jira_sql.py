@@ -95,8 +95,9 @@ def test_a_running_trino_gives_what_is_recorded(answers: dict[str, Any]) -> None
 
 SAME = [
     "key", "project", "issue_type", "summary", "status", "status_id", "status_category", "priority", "resolution",
-    "assignee", "assignee_account_id", "reporter", "created", "updated", "resolution_date", "due_date",
-    "parent_key", "parent_id", "labels", "components", "fix_versions", "original_estimate_seconds", "time_spent_seconds",
+    "assignee", "assignee_account_id", "reporter", "created", "updated", "resolution_date",
+    "due_date", "parent_key", "parent_id", "labels", "components", "fix_versions",
+    "original_estimate_seconds", "time_spent_seconds",
 ]  # fmt: skip
 
 

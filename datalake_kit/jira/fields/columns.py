@@ -13,6 +13,7 @@ import pyarrow as pa
 from datalake_kit.errors import ColumnNotFoundError, DataError, did_you_mean
 from datalake_kit.jira.fields.detect import Profile, explain_rule, unused_keys
 from datalake_kit.jira.fields.known_fields import CORE, SYSTEM
+from datalake_kit.jira.fields.layout import CONSUMED, find_layout
 from datalake_kit.jira.fields.names import (
     ATTRIBUTE,
     Claims,
@@ -26,7 +27,6 @@ from datalake_kit.jira.fields.names import (
 from datalake_kit.jira.fields.plan import Field, Source, connect, count_keys, make_plan
 from datalake_kit.jira.fields.rules import Rule
 from datalake_kit.jira.fields.unpack import Unpacked, run_plan
-from datalake_kit.jira.landing.layout import CONSUMED, find_layout
 
 Wanted = Iterable[str] | str | None
 

@@ -22,10 +22,10 @@ import pyarrow.parquet as pq
 from datalake_kit.errors import TableNotFoundError
 from datalake_kit.jira.fields.cast import TYPES
 from datalake_kit.jira.fields.columns import to_frame, to_pandas
+from datalake_kit.jira.fields.layout import Layout
 from datalake_kit.jira.fields.names import ATTRIBUTE, FieldInfo
 from datalake_kit.jira.fields.plan import Field
 from datalake_kit.jira.fields.unpack import Unpacked
-from datalake_kit.jira.landing.layout import Layout
 from datalake_kit.jira.landing.newest import LandedFile
 from datalake_kit.storage import local_path, write_atomically
 from datalake_kit.storage.layers import ROW_KEY, Layers, StoredColumn, arrow_type, has_layers, read_layers

@@ -19,9 +19,9 @@ import pyarrow.parquet as pq
 from duckdb.sqltypes import DuckDBPyType
 
 from datalake_kit.errors import DataError, UnreadableFileError
+from datalake_kit.jira.fields.layout import CONSUMED, Layout, find_layout
 from datalake_kit.jira.fields.plan import Part, Source, Structs, count_keys, literal, quote
 from datalake_kit.jira.fields.structs import members_of, text_of
-from datalake_kit.jira.landing.layout import CONSUMED, Layout, find_layout
 
 _TIMES = (
     re.compile(r"(\d{4})-(\d\d)-(\d\d)[T_ ](\d\d)[-:_.]?(\d\d)[-:_.]?(\d\d)"),

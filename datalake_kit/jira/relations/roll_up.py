@@ -11,8 +11,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from datalake_kit.errors import ColumnNotFoundError, DataError, did_you_mean
+from datalake_kit.jira.history.estimate import estimate_column
 from datalake_kit.jira.relations.hierarchy import parents
-from datalake_kit.jira.sprinting.estimate import estimate_column
 
 _TIMES = ("time_spent_seconds", "original_estimate_seconds", "remaining_estimate_seconds")
 _SUMS = ("descendants", "done_descendants", "descendant_points", "done_descendant_points", "estimated", *_TIMES)

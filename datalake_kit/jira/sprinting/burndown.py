@@ -12,9 +12,9 @@ import pandas as pd
 
 from datalake_kit.errors import ParameterError
 from datalake_kit.jira.history.calendar import WorkingCalendar, to_micros
+from datalake_kit.jira.history.steps import Flags, Micros
 from datalake_kit.jira.sprinting.fates import NEVER, Measured, instants, require_measurable
 from datalake_kit.jira.sprinting.memberships import Request, gather
-from datalake_kit.jira.sprinting.steps import Flags, Micros
 
 _UNITS = ("issues", "points")
 _REASONS = ("added", "removed", "completed", "reopened", "re-estimated")

@@ -12,8 +12,8 @@ import pandas as pd
 
 from datalake_kit.errors import DataError
 from datalake_kit.jira.history.calendar import to_micros
+from datalake_kit.jira.history.steps import Codes, Flags, Micros
 from datalake_kit.jira.sprinting.memberships import SprintHistory
-from datalake_kit.jira.sprinting.steps import Codes, Flags, Micros
 from datalake_kit.jira.sprinting.walk import Walk, walk
 
 NEVER = np.iinfo(np.int64).min  # the instant that is none (NaT)

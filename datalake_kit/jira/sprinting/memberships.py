@@ -12,13 +12,13 @@ from datalake_kit.errors import ColumnNotFoundError, DataError, ParameterError
 from datalake_kit.jira.fields.names import ATTRIBUTE
 from datalake_kit.jira.history.calendar import to_micros
 from datalake_kit.jira.history.changelog import changelog
+from datalake_kit.jira.history.estimate import estimate_column, estimates
 from datalake_kit.jira.history.intervals import as_intervals
 from datalake_kit.jira.history.issue_rows import rows_of, with_rows
 from datalake_kit.jira.history.phases import PHASES, is_in
+from datalake_kit.jira.history.steps import Codes, Flags, Steps
 from datalake_kit.jira.relations.sprint_table import sprints as sprints_of
-from datalake_kit.jira.sprinting.estimate import estimate_column, estimates
 from datalake_kit.jira.sprinting.stays import Stays, ids_in
-from datalake_kit.jira.sprinting.steps import Codes, Flags, Steps
 from datalake_kit.jira.sprinting.version_ids import add_ids
 
 _DATES = ("start", "end", "completed")

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from datalake_kit.errors import DataError
 from datalake_kit.jira.history.calendar import to_micros
 from datalake_kit.jira.history.issue_rows import first_instants, rows_of
-from datalake_kit.jira.sprinting.steps import Codes, Flags, Steps
+from datalake_kit.jira.history.steps import Codes, Flags, Steps
 
 
 def ids_in(lists: pd.Series[Any]) -> pd.Series[int]:

@@ -11,7 +11,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from datalake_kit.jira.sprinting.steps import Codes, Flags, Micros, Steps
+from datalake_kit.jira.history.steps import Codes, Flags, Micros, Steps
 
 NEVER = np.iinfo(np.int64).min  # of an instant that is not there (NaT)
 

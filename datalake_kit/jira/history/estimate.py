@@ -12,7 +12,7 @@ from datalake_kit.errors import ColumnNotFoundError, did_you_mean
 from datalake_kit.jira.fields.names import ATTRIBUTE, snake_case
 from datalake_kit.jira.history.calendar import to_micros
 from datalake_kit.jira.history.issue_rows import first_instants, with_rows
-from datalake_kit.jira.sprinting.steps import Steps
+from datalake_kit.jira.history.steps import Steps
 
 Numbers = npt.NDArray[np.float64]
 
