@@ -58,7 +58,7 @@ def assert_same(fields: list[Any], kind: pa.DataType, names: Any = None) -> None
         pd.testing.assert_frame_equal(one, other)
         pd.testing.assert_frame_equal(jira.names(one), jira.names(other))
         pd.testing.assert_frame_equal(struct.rejects.drop(columns="file"), text.rejects.drop(columns="file"))
-        pd.testing.assert_frame_equal(struct.field_counts(), text.field_counts())
+        pd.testing.assert_frame_equal(struct.field_types(), text.field_types())
         assert struct.report.rows_used == text.report.rows_used
         assert struct.report.rows_undated == text.report.rows_undated
         assert struct.report.adds_up
@@ -263,7 +263,7 @@ def test_what_was_read_before_changes_nothing(many: Path) -> None:
     assert counted.report.rows_used == 3000
     frame = at_sight.frame()
     pd.testing.assert_frame_equal(frame, counted.frame())
-    pd.testing.assert_frame_equal(at_sight.field_counts(), counted.field_counts())
+    pd.testing.assert_frame_equal(at_sight.field_types(), counted.field_types())
     pd.testing.assert_frame_equal(frame, at_sight.frame())
 
 

@@ -130,7 +130,7 @@ def test_as_of_knows_what_had_landed(tmp_path: Path) -> None:
     assert load(tmp_path, as_of=at).report.files_after_as_of == 1
     early = load(tmp_path, as_of="2020-01-01")
     assert list(early.frame()) == ["id", "key"]
-    assert len(early.frame()) == len(early.raw()) == len(early.rejects) == len(early.field_counts()) == 0
+    assert len(early.frame()) == len(early.raw()) == len(early.rejects) == len(early.field_types()) == 0
     assert early.report.adds_up
 
 
@@ -289,12 +289,12 @@ def test_names_come_from_the_latest_documents_and_the_user_goes_first(tmp_path: 
     assert "names" not in issues.frame()
 
 
-def test_field_counts_keep_null_and_absent_apart(tmp_path: Path) -> None:
+def test_the_report_of_types_keeps_null_and_absent_apart(tmp_path: Path) -> None:
     run(tmp_path, 1, row("1", "a", labels=[], duedate=None), row("2", "b", labels=["x"]), row("3", "c"))
-    counts = load(tmp_path).field_counts().set_index("field")
-    assert counts.loc["labels", ["value", "empty", "null", "absent"]].to_list() == [1, 1, 0, 1]
-    assert counts.loc["duedate", ["value", "empty", "null", "absent"]].to_list() == [0, 0, 1, 2]
-    assert counts.loc["summary", "value"] == 3
+    counts = load(tmp_path).field_types().set_index("field")
+    assert counts.loc["labels", ["array", "empty", "null", "absent"]].to_list() == [1, 1, 0, 1]
+    assert counts.loc["duedate", ["string", "empty", "null", "absent"]].to_list() == [0, 0, 1, 2]
+    assert counts.loc["summary", "string"] == 3
 
 
 # --- against an oracle ----------------------------------------------------------------------------------------------

@@ -68,10 +68,19 @@ def report_types(source: Source, present: dict[str, int], known: dict[str, Field
     kinds = count_each_kind(source, present)
     types = frame.dtypes.astype(str).to_dict()
     rows = [_about(key, kinds[key], known, unpacked, {c: types[c] for c in columns.get(key, [])}) for key in kinds]
-    texts = [name for name in _COLUMNS if name not in KINDS]
-    report = pd.DataFrame(rows, columns=_COLUMNS).astype(dict.fromkeys(KINDS, "int64") | dict.fromkeys(texts, "str"))
+    report = _typed(rows)
     holding = report[list(KINDS[:5])].sum(axis=1)
     return report.loc[holding.sort_values(ascending=False, kind="stable").index].reset_index(drop=True)
+
+
+def empty_report() -> pd.DataFrame:
+    """The report of no rows."""
+    return _typed([])
+
+
+def _typed(rows: list[dict[str, Any]]) -> pd.DataFrame:
+    texts = [name for name in _COLUMNS if name not in KINDS]
+    return pd.DataFrame(rows, columns=_COLUMNS).astype(dict.fromkeys(KINDS, "int64") | dict.fromkeys(texts, "str"))
 
 
 def _about(

@@ -14,9 +14,10 @@ import pandas as pd
 
 from datalake_kit.errors import DataError
 from datalake_kit.jira.fields.columns import Wanted, merge_names, to_frame, unpack
+from datalake_kit.jira.fields.field_types import empty_report, report_types
 from datalake_kit.jira.fields.first_look import unpack_at_sight
 from datalake_kit.jira.fields.names import FieldInfo, read_fields
-from datalake_kit.jira.fields.plan import connect, count_keys, count_kinds
+from datalake_kit.jira.fields.plan import connect, count_keys
 from datalake_kit.jira.landing.newest import (
     LandedFile,
     Newest,
@@ -182,28 +183,18 @@ class JiraIssues:
             self._newest.undated if self._newest else 0,
         )  # fmt: skip
 
-    def field_counts(self, names: Any = None) -> pd.DataFrame:
-        """How often each field holds something: the data behind which fields become columns.
+    def field_types(self, names: Any = None) -> pd.DataFrame:
+        """Report what each field holds in how many issues, which rule reads it, and what decided that.
 
         Returns
         -------
         DataFrame
-            One row a field: `field`, `name`, and the number of issues in which it holds a `value`, is `empty` (an empty
-            list or object), is `null`, or is `absent`.
+            As `dk.jira.field_types`: one row a field, null and absent apart.
         """
-        columns = ["field", "name", "value", "empty", "null", "absent"]
-        if self._newest is None:
-            return pd.DataFrame(columns=columns)
-        source, known = self._newest.source, self._known(names)
-        present = self._newest.present
-        kinds = count_kinds(source, present)
-        rows = [
-            (key, known.get(key, FieldInfo(key)).name or key, *kinds[key], there - sum(kinds[key]), source.rows - there)
-            for key, there in present.items()
-        ]
-        return pd.DataFrame(rows, columns=columns).sort_values(
-            ["value", "field"], ascending=[False, True], ignore_index=True
-        )
+        newest = self._newest
+        if newest is None:
+            return empty_report()
+        return report_types(newest.source, newest.present, self._known(names))
 
     def _known(self, names: Any) -> dict[str, FieldInfo]:
         given = read_fields(names)
