@@ -67,6 +67,13 @@ def test_a_known_difference_that_has_gone_fails_too(taxi_lake: Path, tmp_path: P
     ("name", "parameters", "status"),
     [
         ("unpack_jira_issues", {"max_rejects": 0}, "failed"),
+        ("draw_jira_hierarchy", {"max_circles": 0}, "failed"),
+        ("draw_jira_hierarchy", {"table": "jiralake.jira_raw", "max_missing": 1}, "passed"),
+        (
+            "measure_jira_delivery",
+            {"table": "jiralake.jira_raw", "waiting": "", "items": 5, "zone": "Europe/Vienna"},
+            "passed",
+        ),
         ("extract_irradiance_points", {"max_rejects": 0}, "failed"),
     ],
 )

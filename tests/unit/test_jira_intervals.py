@@ -486,6 +486,8 @@ def test_intervals_in_a_phase_or_in_a_status() -> None:
         is_in(found, "Blokced")
     with pytest.raises(ParameterError, match="names no phase and no status"):
         is_in(found, [])
+    with pytest.raises(ParameterError, match="nan is no name of a status"):
+        is_in(found, ["Done", float("nan")])
 
 
 # --- input ----------------------------------------------------------------------------------------------------------

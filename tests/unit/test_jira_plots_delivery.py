@@ -50,6 +50,13 @@ def cycles(days: list[float], **columns: object) -> pd.DataFrame:
 # ---------------------------------------------------------------- cumulative flow
 
 
+def test_time_before_the_first_version_is_a_band_of_its_own_on_top() -> None:
+    days = pd.to_datetime(["2026-01-05"] * 3 + ["2026-01-06"] * 3, utc=True)
+    rows = pd.DataFrame({"at": days, "phase": ["To Do", "Done", None] * 2, "issues": [3, 0, 4, 4, 2, 1]})
+    words = [text.get_text() for text in pictures.cumulative_flow(rows.astype({"phase": "str"})).texts]
+    assert words == ["Done 2", "To Do 4", "not known 1"]
+
+
 def test_cumulative_flow_stacks_from_done_upwards_and_names_every_band() -> None:
     frame = flow(["To Do", "In Progress", "Done"])
     ax = pictures.cumulative_flow(frame, scope="team Blue")

@@ -65,6 +65,9 @@ def is_in(intervals: pd.DataFrame, wanted: str | Iterable[str]) -> pd.Series[boo
     if isinstance(wanted, str):
         return _in_phase(intervals, [wanted]) if wanted in PHASES else _in_status(intervals, [wanted])
     names = list(wanted)
+    odd = [name for name in names if not isinstance(name, str)]
+    if odd:
+        raise ParameterError(f"{odd[0]!r} is no name of a status. Give names as text; leave out what is missing.")
     if not names:
         raise ParameterError("An empty list names no phase and no status. Give a phase, or statuses.")
     folded = set(_status_names(intervals).values())

@@ -34,6 +34,7 @@ _HATCHES = ("", "////", "....", "\\\\\\\\", "xxxx", "----", "++++", "||||")
 _MOST_BANDS = 14  # more have no room for their names
 _OLD = 85.0  # percentile of past cycle times from which open work is marked
 _MOST_KEYS = 20
+_NOT_KNOWN = "not known"  # before the first version of an issue
 
 
 def cumulative_flow(flow: pd.DataFrame, ax: Axes | None = None, *, scope: str | None = None) -> Axes:
@@ -73,6 +74,7 @@ def cumulative_flow(flow: pd.DataFrame, ax: Axes | None = None, *, scope: str | 
     by = "status" if "status" in flow.columns else "phase"
     require(flow, "at", by, "issues")
     require_rows(flow, "no instant of a cumulative flow")
+    flow = flow.assign(**{by: flow[by].astype("str").fillna(_NOT_KNOWN)})
     names = _few(flow, by)
     counts = _table(flow, by, "issues", names)
     ax = new_axes(ax, 4.4)
@@ -95,23 +97,25 @@ def cumulative_flow(flow: pd.DataFrame, ax: Axes | None = None, *, scope: str | 
 
 def _few(flow: pd.DataFrame, by: str) -> list[list[str]]:
     """The bands from top to bottom, each with the names in it."""
-    names = [str(name) for name in flow[by].drop_duplicates()]
+    names = sorted(flow[by].drop_duplicates(), key=lambda name: name != _NOT_KNOWN)  # on top, the others as they come
     if len(names) <= _MOST_BANDS:
         return [[name] for name in names]
-    sums = flow.groupby(flow[by].astype("str"))["issues"].sum()
+    sums = flow.groupby(by)["issues"].sum()
     shown = set(sums.sort_values(ascending=False, kind="stable").index[: _MOST_BANDS - 1])
     return [[name for name in names if name not in shown], *([name] for name in names if name in shown)]
 
 
 def _table(flow: pd.DataFrame, by: str, column: str, names: list[list[str]]) -> npt.NDArray[np.float64]:
     """One row a band, one column an instant."""
-    wide = flow.assign(**{by: flow[by].astype("str")}).pivot_table(index=by, columns="at", values=column, aggfunc="sum")
+    wide = flow.pivot_table(index=by, columns="at", values=column, aggfunc="sum")
     return np.array([wide.loc[band].sum(axis=0).to_numpy(np.float64) for band in names])
 
 
 def _look(names: list[list[str]], place: int) -> tuple[str, str]:
     """Colour and hatch of a band; neighbours differ in both."""
     name = names[place][0]
+    if name == _NOT_KNOWN:
+        return "#FFFFFF", "...."
     if name in CATEGORIES and len(names[place]) == 1:
         return CATEGORIES[name][:2]
     shade = mpl.colormaps["cividis"](0.95 - 0.85 * place / max(len(names) - 1, 1))
