@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from datalake_kit import jira
@@ -371,11 +371,14 @@ def said(cells: list[Any]) -> set[Any]:
     """All that a row of cells says: itself, the texts joined in it, the leaves of its JSON; numbers as numbers."""
     found: set[Any] = set()
     for cell in cells:
-        if isinstance(cell, str):
-            found |= {cell, *cell.split("; ")}
-            if cell[:1] in ("{", "["):
-                found |= {way for leaf in leaves(json_or_none(cell)) for way in ways_to_say(leaf)}
-        elif cell is not None:
+        for text in (cell, *cell.split("; ")) if isinstance(cell, str) else ():
+            found.add(text)
+            if text[:1] in ("{", "["):
+                inner = list(leaves(json_or_none(text)))
+                found |= {way for leaf in inner for way in ways_to_say(leaf)} | said(
+                    [leaf for leaf in inner if isinstance(leaf, str) and leaf[:1] in ("{", "[")]
+                )
+        if cell is not None and not isinstance(cell, str):
             found |= ways_to_say(cell)
     return found
 
@@ -420,6 +423,8 @@ def test_kept_whole_no_leaf_of_any_value_is_lost(rule: rules.Rule, usual: st.Sea
 
 @settings(max_examples=100, deadline=None)
 @given(st.lists(anything, min_size=1, max_size=4), st.sampled_from([rule for rule, _ in EVERY]))
+@example([[[], [False]]], rules.NAMES)  # JSON texts joined
+@example([[["a; b"], False]], rules.NAMES)  # a JSON list of JSON texts
 def test_what_the_columns_leave_out_by_default_is_decoration(values: list[Any], rule: rules.Rule) -> None:
     """A leaf that is in no column lies below a key of those that are set aside."""
     seen = Profile()
