@@ -62,6 +62,7 @@ class Landing:
         """What is kept is what all files give."""
         kept, whole = read(self.out), jira.load(self.lake, "t").frame(names=names)
         pd.testing.assert_frame_equal(kept, whole)
+        assert kept.attrs == whole.attrs or not len(whole)
         if len(whole):
             pd.testing.assert_frame_equal(jira.names(kept), jira.names(whole))
         return kept
@@ -118,6 +119,7 @@ def small_sample(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 # --- random histories -----------------------------------------------------------------------------------------------
 
+PERSON = {"accountId": "5d1", "displayName": "P"}
 OPTION = st.sampled_from(["A", "B"]).map(lambda v: {"value": v, "id": "1"})
 USUAL: dict[str, st.SearchStrategy[Any]] = {
     "customfield_1": st.sampled_from([None, 1, 2.5, 7]),
@@ -129,7 +131,8 @@ USUAL: dict[str, st.SearchStrategy[Any]] = {
     "duedate": st.sampled_from([None, "2026-05-01", "2026-05-02"]),
     "votes": st.sampled_from([{"votes": 1}, {"votes": 2}, None]),
     "status": st.sampled_from([{"name": "Open", "id": "1", "statusCategory": {"key": "new"}}, {"name": "Done"}]),
-    "assignee": st.sampled_from([None, {"accountId": "5d1", "displayName": "P"}]),
+    "assignee": st.sampled_from([None, PERSON, PERSON, PERSON | {"emailAddress": "p@x.org"}]),
+    "project": st.sampled_from([{"key": "A", "id": "1"}, {"key": "A", "id": "1", "projectTypeKey": "software"}]),
     "timespent": st.sampled_from([None, 3600]),
     "subtasks": st.sampled_from([[], [{"id": "1"}], None]),
     "environment": st.sampled_from(["x", None]),
@@ -144,7 +147,7 @@ ODD: dict[str, st.SearchStrategy[Any]] = {
     "customfield_7": st.sampled_from([[], {}, [1], "x"]),
     "Customfield_1": st.just("other letters"),
     "duedate": st.just("never"),
-    "votes": st.sampled_from([{"votes": "many"}, "odd"]),
+    "votes": st.sampled_from([{"votes": "many"}, "odd", {"self": "https://x"}]),
     "assignee": st.just({"odd": 1}),
     "timespent": st.sampled_from(["3600", "long"]),
     "updated": st.just("no instant"),
@@ -306,6 +309,39 @@ def test_a_column_goes_with_the_last_row_that_held_a_value(landing: Landing) -> 
     landing.land(2, [row("1", updated="2026-03-08T09:00:00.000+0000")])
     assert not landing.refresh().full
     assert "customfield_9" not in landing.check()
+
+
+def test_a_part_that_few_have_is_a_column_while_any_row_has_it(landing: Landing) -> None:
+    person, later = {"accountId": "5d1", "displayName": "P"}, "2026-03-08T09:00:00.000+0000"
+    landing.land(1, [row("1", assignee=person)])
+    landing.refresh()
+    assert "assignee_email" not in landing.check()
+    landing.land(2, [row("2", assignee=person | {"emailAddress": "p@x.org"}), row("3", assignee=person)])
+    assert not landing.refresh().full
+    assert landing.check()["assignee_email"].dropna().to_list() == ["p@x.org"]
+    landing.land(3, [row("2", updated=later, assignee=person)])
+    assert not landing.refresh().full
+    assert "assignee_email" not in landing.check()
+
+
+def test_a_value_that_makes_a_field_be_kept_whole_makes_all_be_read(landing: Landing) -> None:
+    landing.land(1, [row("1", votes={"votes": 1})])
+    landing.refresh()
+    landing.land(2, [row("2", votes={"self": "https://x"})])
+    assert "votes" in landing.refresh().reason
+    assert landing.check()["votes_json"].notna().all()
+    landing.land(3, [row("3", votes={"votes": 2})])
+    landing.refresh()
+    landing.check()
+
+
+def test_a_usual_column_goes_with_the_last_document_that_has_the_field(landing: Landing) -> None:
+    landing.land(1, [row("1", description="x")])
+    landing.refresh()
+    assert "description" in landing.check()
+    landing.land(2, [row("1", updated="2026-03-08T09:00:00.000+0000")])
+    assert "description" in landing.refresh().reason
+    assert "description" not in landing.check()
 
 
 def test_names_that_come_later_only_rename(landing: Landing) -> None:

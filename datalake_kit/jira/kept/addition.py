@@ -33,6 +33,7 @@ from datalake_kit.jira.kept.rebuild import (
 )
 from datalake_kit.jira.kept.settling import Base, RebuildNeededError, Settled, Won, settle
 from datalake_kit.jira.kept.stored import (
+    FieldState,
     State,
     as_json,
     from_json,
@@ -92,7 +93,7 @@ def add_files(layers: Layers, landing: Landing, generation: int) -> Added:
         unplanned = not_only_null(won.source, [key for key in present if key not in plan])
         after.not_only_null = sorted({*state.not_only_null, *unplanned, *(set(state.fields) - set(plan))})
         after.scarce = sorted(evidence.scarce)
-    _refuse_lost(after)
+    _refuse_lost(after.present, settled.states)
     return Added(_write(base, won, after, settled, known, evidence), *_counts(won))
 
 
@@ -184,10 +185,10 @@ def _next_state(base: Base, won: Won, landing: Landing, generation: int, settled
     )  # fmt: skip
 
 
-def _refuse_lost(after: State) -> None:
+def _refuse_lost(present: Mapping[str, int], states: Mapping[str, FieldState]) -> None:
     """A column that stays though it holds nothing does so because documents have the field: some must have it still."""
-    for key in after.fields:
-        if key.casefold() in CORE and after.fields[key].values <= 0 and after.present.get(key, 0) <= 0:
+    for key, state in states.items():
+        if key.casefold() in CORE and state.values <= 0 and present.get(key, 0) <= 0:
             raise RebuildNeededError(f"it is not known whether any issue has {key} still")
 
 

@@ -79,7 +79,8 @@ def describe(
     """The table that files make up: columns that hold nothing are left out, but for those that every frame has."""
     kept = {key: f for key, f in fields.items() if key.casefold() in CORE or state.fields[key].values > 0}
     numbers = {key: state.fields[key].number for key in kept}
-    columns, state.names = name_columns(kept, numbers, known, others, state.others)
+    held = {key: [rows > 0 for rows in state.fields[key].held] for key in kept}
+    columns, state.names = name_columns(kept, numbers, known, others, state.others, held)
     return Layers(folder, tuple(columns), tuple(files), superseded, rows, as_json(state))
 
 
@@ -117,10 +118,17 @@ def landed_rows(newest: Newest, source: Source, files: list[LandedFile], first: 
     """).to_arrow_table()
 
 
-def field_state(number: int, planned: Field, final: Field, values: int) -> FieldState:
+def field_state(number: int, planned: Field, final: Field, held: list[int]) -> FieldState:
     """What is kept of one field."""
-    outcome = "planned" if final.rule is planned.rule else final.rule.name
-    return FieldState(number, rule_with_outputs(planned), [[o.part, o.type] for o in final.outputs], outcome, values)
+    outputs = [[o.part, o.type] for o in final.outputs]
+    return FieldState(number, rule_with_outputs(planned), outputs, outcome_of(planned, final), held)
+
+
+def outcome_of(planned: Field, final: Field) -> str:
+    """What the values made of the plan of a field."""
+    if final.rule is not planned.rule:
+        return final.rule.name
+    return "planned" if final.keep_object == planned.keep_object else "kept whole"
 
 
 def rule_with_outputs(planned: Field) -> str:
@@ -128,9 +136,9 @@ def rule_with_outputs(planned: Field) -> str:
     return f"{planned.rule.name} ({', '.join(output.part or 'value' for output in planned.outputs)})"
 
 
-def holding_rows(columns: list[pa.ChunkedArray]) -> int:
-    """How many rows have a value in any column of a field: at least as many as in the fullest one."""
-    return max((len(column) - column.null_count for column in columns), default=0)
+def holding_rows(columns: list[pa.ChunkedArray]) -> list[int]:
+    """How many rows have a value in each column of a field."""
+    return [len(column) - column.null_count for column in columns]
 
 
 def not_only_null(source: Source, keys: Iterable[str]) -> list[str]:

@@ -11,7 +11,14 @@ from datalake_kit.jira.fields import rules
 from datalake_kit.jira.fields.cast import TYPES, cast_column
 from datalake_kit.jira.fields.plan import Field, Source
 from datalake_kit.jira.fields.unpack import Unpacked, run_plan
-from datalake_kit.jira.kept.rebuild import count_real_numbers, field_state, fragile, holding_rows, rule_with_outputs
+from datalake_kit.jira.kept.rebuild import (
+    count_real_numbers,
+    field_state,
+    fragile,
+    holding_rows,
+    outcome_of,
+    rule_with_outputs,
+)
 from datalake_kit.jira.kept.stored import FieldState, State, read_rows, row_keys
 from datalake_kit.storage.layers import ROW_KEY, Layers
 
@@ -76,11 +83,13 @@ def settle(base: Base, won: Won, plan: Mapping[str, Field], unpacked: Unpacked) 
     for key, planned in plan.items():
         columns[key], fields[key] = _field(base, won, planned, (unpacked.columns[key], unpacked.fields[key]))
     real = _real_numbers(base, won, plan, columns)
-    values = _values(base, won, [key for key in plan if key in base.state.fields])
+    held = _held(base, won, [key for key in plan if key in base.state.fields])
     states = {}
     for key, planned in plan.items():
         number = base.state.fields[key].number if key in base.state.fields else -1
-        states[key] = field_state(number, planned, fields[key], values.get(key, 0) + holding_rows(columns[key]))
+        new = holding_rows(columns[key])
+        rows = [old + more for old, more in zip(held.get(key, [0] * len(new)), new, strict=True)]
+        states[key] = field_state(number, planned, fields[key], rows)
     return Settled(Unpacked(columns, fields, unpacked.others), states, real)
 
 
@@ -102,7 +111,7 @@ def _field(base: Base, won: Won, planned: Field, found: tuple[Columns, Field]) -
         if number is None:
             raise RebuildNeededError(f"{key} was a number in all issues, and is not in a new one")
         return [number], replace(final, rule=rules.NUMBER)
-    if old.outcome == "json" or final.rule is not planned.rule:
+    if old.outcome != "planned" or outcome_of(planned, final) != "planned":
         raise RebuildNeededError(f"not all values of {key} are what its rule {old.rule} reads")
     return found
 
@@ -122,18 +131,18 @@ def _as_text(
     return [columns[0]], replace(planned, rule=rules.TEXT)
 
 
-def _values(base: Base, won: Won, keys: Iterable[str]) -> dict[str, int]:
-    """How many rows that stay hold a value, at least; counted where it may be none."""
-    held = {key: base.state.fields[key].values for key in keys}
-    least = {key: base.at_least(rows) for key, rows in held.items()}
-    doubtful = [key for key, rows in least.items() if rows == 0 and held[key] > 0]
+def _held(base: Base, won: Won, keys: Iterable[str]) -> dict[str, list[int]]:
+    """How many rows that stay hold a value in each output, at least; counted where it may be none."""
+    known = {key: base.state.fields[key] for key in keys}
+    least = {key: [base.at_least(rows) for rows in state.held] for key, state in known.items()}
+    doubtful = [
+        (key, n) for key, rows in least.items() for n, left in enumerate(rows) if not left and known[key].held[n]
+    ]
     if doubtful:
-        names = {
-            k: [f"c{base.state.fields[k].number}_{n}" for n in range(len(base.state.fields[k].outputs))]
-            for k in doubtful
-        }
-        table = base.staying(won, [name for stored in names.values() for name in stored])
-        least |= {key: holding_rows([table[name] for name in stored]) for key, stored in names.items()}
+        stored = {(key, n): f"c{known[key].number}_{n}" for key, n in doubtful}
+        table = base.staying(won, list(stored.values()))
+        for (key, n), name in stored.items():
+            (least[key][n],) = holding_rows([table[name]])
     return least
 
 

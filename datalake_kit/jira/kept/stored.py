@@ -23,7 +23,7 @@ from datalake_kit.errors import TableNotFoundError
 from datalake_kit.jira.fields.cast import TYPES
 from datalake_kit.jira.fields.columns import to_frame, to_pandas
 from datalake_kit.jira.fields.layout import Layout
-from datalake_kit.jira.fields.names import ATTRIBUTE, FieldInfo
+from datalake_kit.jira.fields.names import ATTRIBUTE, FieldInfo, Records
 from datalake_kit.jira.fields.plan import Field
 from datalake_kit.jira.fields.unpack import Unpacked
 from datalake_kit.jira.landing.newest import LandedFile
@@ -43,8 +43,13 @@ class FieldState:
     number: int
     rule: str
     outputs: list[list[str]]  # part and type of each
-    outcome: str  # "planned", or the rule that the values asked for: "text", "number", "json"
-    values: int  # at least so many rows have one, if it is not 0
+    outcome: str  # "planned", or what the values asked for: a rule ("text", "number", "json"), or to be kept whole
+    held: list[int]  # of each output: at least so many rows have a value in it, if it is not 0
+
+    @property
+    def values(self) -> int:
+        """At least so many rows have a value, if it is not 0."""
+        return max(self.held, default=0)
 
 
 @dataclass
@@ -153,13 +158,19 @@ def write_beside(table: pa.Table, folder: Path, name: str) -> str:
 
 def name_columns(
     fields: Mapping[str, Field], numbers: Mapping[str, int], known: dict[str, FieldInfo], others: Iterable[str],
-    other_numbers: Mapping[str, int],
+    other_numbers: Mapping[str, int], held: Mapping[str, list[bool]],
 ) -> tuple[list[StoredColumn], list[dict[str, str]]]:  # fmt: skip
-    """The columns of the table in their order, and which field each is, as the frame of these fields has them."""
+    """The columns of the table in their order, and which field each is, as the frame of these fields has them.
+
+    `held` says for each field which of its outputs hold a value.
+    """
     others = list(others)
-    empty = {key: [pa.chunked_array([pa.nulls(0, TYPES[o.type])]) for o in f.outputs] for key, f in fields.items()}
-    beside = pa.table({name: pa.nulls(0, TYPES["text"]) for name in others})
-    frame = to_frame(Unpacked(empty, dict(fields), beside), known, others)
+    columns_of = {
+        key: [_one_row(o.type, held=there) for o, there in zip(f.outputs, held[key], strict=True)]
+        for key, f in fields.items()
+    }
+    beside = pa.table({name: pa.nulls(1, TYPES["text"]) for name in others})
+    frame = to_frame(Unpacked(columns_of, dict(fields), beside), known, others)
     records = frame.attrs[ATTRIBUTE]
     places = {r["column"]: (r["field"], [o.part for o in fields[r["field"]].outputs].index(r["part"])) for r in records}
     columns = []
@@ -170,6 +181,12 @@ def name_columns(
         else:
             columns.append(StoredColumn(name, f"x{other_numbers[name.casefold()]}", "text"))
     return columns, records
+
+
+def _one_row(kind: str, *, held: bool) -> pa.ChunkedArray:
+    """A column of one row, with a value or without."""
+    values = pa.array([""]) if kind in ("text", "json") else pa.array([0])
+    return pa.chunked_array([values.cast(TYPES[kind]) if held else pa.nulls(1, TYPES[kind])])
 
 
 # --- reading --------------------------------------------------------------------------------------------------------
@@ -221,7 +238,7 @@ def read(out: str | Path) -> pd.DataFrame:
     types = [arrow_type(column.type) for column in layers.columns]
     columns = [table[s].cast(kind) for s, kind in zip(stored, types, strict=True)]
     frame = to_pandas(pa.table(columns, names=names))
-    frame.attrs[ATTRIBUTE] = state.names
+    frame.attrs[ATTRIBUTE] = Records(state.names)
     return frame
 
 
