@@ -180,10 +180,23 @@ def simulate(history: History, sprint_id: int, until: datetime) -> Fate | None:
     return _judge(seen, now, over)
 
 
+def _moved_on(history: History, sprint_id: int) -> datetime | None:
+    """When Jira moved the issue on to another sprint, at most a minute before this one was completed, for good."""
+    completed = SPRINT_OF[sprint_id]["completeDate"]
+    lists = [e for e in sorted(history.events, key=lambda e: (e.at, e.entry)) if e.field == "Sprint"]
+    touching = [e for e in lists if (sprint_id in sprint_ids(e.before)) != (sprint_id in sprint_ids(e.after))]
+    if completed is None or not touching:
+        return None
+    last = touching[-1]
+    leaves = sprint_id in sprint_ids(last.before) and set(sprint_ids(last.after)) - set(sprint_ids(last.before))
+    return last.at if leaves and timedelta() <= completed - last.at <= timedelta(minutes=1) else None
+
+
 def _apply(history: History, at: datetime, now: _Now, sprint_id: int) -> None:
     if history.created <= at:
         state = history.state(at)
-        now.member = sprint_id in sprint_ids(state["Sprint"])
+        moved_on = _moved_on(history, sprint_id)
+        now.member = sprint_id in sprint_ids(state["Sprint"]) or (moved_on is not None and at >= moved_on)
         now.done = STATUSES[str(state["status"][1])][1] == "Done"
         text = state["Story Points"][1]
         now.points = float(text) if text is not None else None

@@ -363,3 +363,13 @@ def test_the_input_is_not_changed_and_ids_may_be_numbers() -> None:
     numbers = frame.assign(id=[10.0])
     assert changelog(numbers)["id"].to_list() == ["10"]
     assert json.dumps(frame["changelog"][0]) == before
+
+
+def test_cells_of_what_is_returned_can_be_set() -> None:
+    frame = to_frame(random_histories(random.Random(3), 20))
+    for make in (changelog, history_report, status_intervals):
+        found = make(frame)
+        for place, name in enumerate(found.columns):
+            found.loc[0, name] = found[name].iloc[-1]
+            found.iloc[1, place] = found[name].iloc[-1]
+            assert pd.isna(found.loc[0, name]) or found.loc[0, name] == found[name].iloc[-1]

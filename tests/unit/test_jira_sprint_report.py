@@ -282,6 +282,56 @@ def story(
     return History(key.split("-")[1], key, "Story", START - timedelta(days=9), first, tuple(events))
 
 
+def test_what_jira_moves_on_while_it_completes_a_sprint_is_carried_over() -> None:
+    """Sprint 1 is completed 337 hours after its start; some sites take a closed sprint off the list."""
+    completed, second = 337.0, 1 / 3600
+    some = [
+        story("A-1", (completed - 20 * second, "Sprint", (102,)), points=1),
+        story("A-2", (completed - 61 * second, "Sprint", (102,)), points=2),  # by hand, before
+        story("A-3", (completed - 20 * second, "Sprint", ()), points=4),  # to nowhere: taken out
+        story("A-4", (completed, "Sprint", (102,)), points=8),
+        story("A-5", (completed - 20 * second, "Sprint", (102,)), (completed + 1, "Sprint", (101,)), points=16),
+        story("A-6", (9.0, "status", "Done"), (completed - 20 * second, "Sprint", (102,)), points=32),
+    ]
+    frame = to_frame(some)
+    found = scope(frame, 101, until=UNTIL, sprints=SPRINT_DATES)
+    assert found["fate"].to_list() == [
+        "carried over", "removed", "removed", "carried over", "removed", "completed"
+    ]  # fmt: skip
+    row = report(frame, until=UNTIL, sprints=SPRINT_DATES).iloc[0]
+    assert (row["removed_points"], row["carried_over_points"], row["completed_points"]) == (22.0, 9.0, 32.0)
+    joined = scope(frame, 102, until=UNTIL, sprints=SPRINT_DATES).set_index("key")["joined"]
+    assert joined["A-1"] == pd.Timestamp(START + timedelta(hours=completed, seconds=-20)).round("ms")
+
+
+def test_changes_without_those_that_are_needed_are_refused() -> None:
+    frame = to_frame([story("A-1", (30.0, "Sprint", (101, 102)), (40.0, "status", "Done"), points=3), story("A-2")])
+    changes = changelog(frame)
+    no_sprints, no_status = (changes[changes["field"] != name] for name in ("Sprint", "status"))
+    for some in (frame, frame.drop(columns="changelog")):  # its lists of sprints tell, too
+        with pytest.raises(DataError, match="no change of the field of sprints"):
+            report(some, no_sprints, until=UNTIL)
+    with pytest.raises(DataError, match="no change of status"):
+        report(frame, no_status, until=UNTIL)
+    silent = to_frame([story("A-1", points=3)])
+    assert len(report(silent, changelog(silent), until=UNTIL)) == 1
+
+
+def test_versions_in_any_order_give_the_same() -> None:
+    some = random_histories(5, count=40)
+    versions = to_versions(some, [START + timedelta(days=n) for n in range(0, 70, 2)])
+    wanted = report(versions, until=UNTIL, sprints=SPRINT_DATES)
+    mixed = versions.sample(frac=1, random_state=4).reset_index(drop=True)
+    found = report(mixed, until=UNTIL, sprints=SPRINT_DATES)
+    pd.testing.assert_frame_equal(found, wanted)
+
+
+@pytest.mark.parametrize("sprint", [None, True, 1.5, pd.NA, [101]])
+def test_what_is_no_sprint_is_refused(sprint: Any) -> None:
+    with pytest.raises(ParameterError, match="neither the id nor the name"):
+        scope(to_frame([story("A-1")]), sprint, until=UNTIL)
+
+
 def test_estimates_that_grow_in_the_sprint() -> None:
     """Team Alpha, Sprint 1: 32 points committed, stories 4 and 6 grow by 2 each, story 6 is not completed.
 

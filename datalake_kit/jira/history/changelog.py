@@ -6,12 +6,11 @@ from collections.abc import Iterable
 
 import duckdb
 import pandas as pd
-import pyarrow as pa
 
 from datalake_kit.errors import DataError
 from datalake_kit.jira.fields.plan import connect
 from datalake_kit.jira.history.changelog_entries import read_entries
-from datalake_kit.jira.history.issue_versions import register_versions
+from datalake_kit.jira.history.issue_versions import register_versions, to_writable
 from datalake_kit.jira.history.version_changes import compared_fields, differences, register_values
 
 COLUMNS = (
@@ -74,7 +73,7 @@ def changelog(df: pd.DataFrame, *, fields: Iterable[str] | str | None = None) ->
     with connect() as connection:
         read_history(connection, df, wanted)
         table = connection.sql(_SORTED).to_arrow_table()
-    return _to_pandas(table)
+    return to_writable(table)
 
 
 def history_report(df: pd.DataFrame) -> pd.DataFrame:
@@ -106,8 +105,8 @@ def history_report(df: pd.DataFrame) -> pd.DataFrame:
     """
     with connect() as connection:
         read_history(connection, df, [])
-        found: pd.DataFrame = connection.sql(_REPORT).to_arrow_table().to_pandas()
-    return found
+        table = connection.sql(_REPORT).to_arrow_table()
+    return to_writable(table)
 
 
 def read_history(
@@ -135,11 +134,6 @@ def _check_history(df: pd.DataFrame, *, single: bool) -> None:
             "These issues have no history: no column changelog, and one version of each issue. Have Jira expand the "
             "changelog (expand=changelog), or give all versions: dk.jira.load(...).versions()."
         )
-
-
-def _to_pandas(table: pa.Table) -> pd.DataFrame:
-    frame: pd.DataFrame = table.to_pandas(split_blocks=True, self_destruct=True, ignore_metadata=True)
-    return frame
 
 
 _CHANGES = """

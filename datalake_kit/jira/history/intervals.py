@@ -14,7 +14,7 @@ from datalake_kit.jira.history.calendar import NO_INSTANT, Seconds, WorkingCalen
 from datalake_kit.jira.history.interval_points import Points, lay_out
 from datalake_kit.jira.history.interval_problems import describe_problems
 from datalake_kit.jira.history.issue_history import Flags, IssueHistory, read_issue_history
-from datalake_kit.jira.history.issue_versions import INSTANT
+from datalake_kit.jira.history.issue_versions import INSTANT, to_writable
 from datalake_kit.jira.history.phases import PHASES, Phases, find_phases, group_column
 from datalake_kit.jira.history.statuses import Codes
 
@@ -253,10 +253,7 @@ def _to_frame(
         _instants(points.entered_low), _instants(points.entered_high), _instants(intervals.end_low),
         _instants(intervals.end_high), pa.array(texts, pa.large_string()).take(issue),
     )  # fmt: skip
-    frame: pd.DataFrame = pa.table(dict(zip(COLUMNS, columns, strict=True))).to_pandas(
-        split_blocks=True, self_destruct=True
-    )
-    return frame
+    return to_writable(pa.table(dict(zip(COLUMNS, columns, strict=True))))
 
 
 def _instants(micros: Codes) -> pa.Array:

@@ -16,6 +16,7 @@ from datalake_kit.jira.fields.plan import connect
 from datalake_kit.jira.history.calendar import NO_INSTANT, to_micros
 from datalake_kit.jira.history.changelog import COLUMNS, read_history
 from datalake_kit.jira.history.changelog_entries import read_entries, read_no_entries
+from datalake_kit.jira.history.issue_rows import require_status
 from datalake_kit.jira.history.issue_versions import as_texts, register_versions
 from datalake_kit.jira.history.statuses import Codes, Mentions, Statuses, code_statuses
 
@@ -60,7 +61,7 @@ def read_issue_history(df: pd.DataFrame, changes: pd.DataFrame | None) -> IssueH
             single = read_history(connection, df, ["status"], authors=False)
             moves = connection.sql(_FOUND).to_arrow_table()
         else:
-            moves = _given(changes)
+            moves = _given(changes, df)
             single = register_versions(connection, df)
             _read_what_is_missing(connection, df)
         query = _ISSUES.format(**(_ONE_VERSION if single else _SEVERAL_VERSIONS))
@@ -78,8 +79,8 @@ def _check(df: pd.DataFrame) -> None:
         )
 
 
-def _given(changes: pd.DataFrame) -> pa.Table:
-    """The changes of status of a frame of changes."""
+def _given(changes: pd.DataFrame, df: pd.DataFrame) -> pa.Table:
+    """The changes of status of a frame of changes; refused when it has none and the changelogs tell of some."""
     missing = [name for name in COLUMNS if name not in changes.columns and name not in ("key", "author", "exact")]
     if missing:
         raise ColumnNotFoundError(f"changes has no column {missing[0]!r}. Give what dk.jira.changelog gave.")
@@ -87,6 +88,7 @@ def _given(changes: pd.DataFrame) -> pa.Table:
     moves = changes[(changes["field"] == "status") & of_jira]
     if moves["changed_at"].isna().any() or moves["id"].isna().any():
         raise DataError("changes has rows without id or changed_at: when they were is not known. Leave them out.")
+    require_status(changes, df)
     texts = {n: as_texts(moves[n]) for n in ("id", "from_value", "from_text", "to_value", "to_text", "source")}
     instants = {n: pa.array(to_micros(moves[n])) for n in ("changed_at", "not_before", "not_after")}
     return pa.table(texts | instants)

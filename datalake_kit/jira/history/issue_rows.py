@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from typing import Any
 
 import numpy as np
@@ -9,8 +11,9 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow.compute as pc
 
+from datalake_kit.errors import DataError
 from datalake_kit.jira.history.calendar import to_micros
-from datalake_kit.jira.history.issue_versions import as_texts
+from datalake_kit.jira.history.issue_versions import as_texts, read_instants
 
 
 def rows_of(ids: pd.Series[Any], newest: pd.DataFrame) -> npt.NDArray[np.int64]:
@@ -27,9 +30,31 @@ def with_rows(changes: pd.DataFrame, newest: pd.DataFrame) -> pd.DataFrame:
     return found.sort_values(["row", "changed_at"], kind="stable").reset_index(drop=True)
 
 
+def is_told_of(df: pd.DataFrame, field: str) -> bool:
+    """Whether the changelogs that issues carry as text have a change of a field."""
+    if "changelog" not in df.columns or not isinstance(df["changelog"].dtype, pd.StringDtype):
+        return False
+    pattern = rf'"field"\s*:\s*{re.escape(json.dumps(field))}'
+    return bool(df["changelog"].str.contains(pattern, regex=True).fillna(False).any())
+
+
+def require_status(changes: pd.DataFrame, df: pd.DataFrame) -> None:
+    """Refuse changes without any of status where the changelogs of the issues tell of some.
+
+    Raises
+    ------
+    DataError
+        They were chosen by field, or are those of other issues.
+    """
+    if not changes["field"].eq("status").any() and is_told_of(df, "status"):
+        raise DataError(
+            "changes has no change of status, and the changelogs of the issues tell of some. Give the changes of these "
+            "issues: dk.jira.changelog(issues), without fields= or with the status among them."
+        )
+
+
 def first_instants(newest: pd.DataFrame, changes: pd.DataFrame) -> npt.NDArray[np.int64]:
     """When each issue began: at its creation; where a change is earlier, at the first of them."""
-    created = newest["created"] if "created" in newest else pd.Series(pd.NaT, index=newest.index)
-    begun = to_micros(created.astype("datetime64[us, UTC]"))
+    begun = read_instants(newest, "created").copy()
     np.minimum.at(begun, changes["row"].to_numpy(), to_micros(changes["changed_at"]))
     return begun

@@ -73,6 +73,16 @@ def read_instants(df: pd.DataFrame, name: str) -> np.ndarray[Any, np.dtype[np.in
         raise DataError(f"Column {name}: {error}") from None
 
 
+def to_writable(table: pa.Table) -> pd.DataFrame:
+    """A table as a frame whose cells can be set: numbers and instants that share their memory with Arrow are copied."""
+    frame: pd.DataFrame = table.to_pandas(split_blocks=True, self_destruct=True, ignore_metadata=True)
+    columns = {}
+    for name in frame.columns:
+        values = frame[name].array
+        columns[name] = values if isinstance(values.dtype, pd.StringDtype) else values.copy()
+    return pd.DataFrame(columns, index=frame.index, columns=frame.columns, copy=False)
+
+
 def as_texts(column: pd.Series[Any]) -> pa.Array:
     """A column as text; a number without its needless decimals."""
     if pd.api.types.is_numeric_dtype(column.dtype) and not pd.api.types.is_bool_dtype(column.dtype):

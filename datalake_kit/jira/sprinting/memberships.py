@@ -14,7 +14,8 @@ from datalake_kit.jira.history.calendar import to_micros
 from datalake_kit.jira.history.changelog import changelog
 from datalake_kit.jira.history.estimate import estimate_column, estimates
 from datalake_kit.jira.history.intervals import as_intervals
-from datalake_kit.jira.history.issue_rows import rows_of, with_rows
+from datalake_kit.jira.history.issue_rows import is_told_of, require_status, rows_of, with_rows
+from datalake_kit.jira.history.issue_versions import read_instants
 from datalake_kit.jira.history.phases import PHASES, is_in
 from datalake_kit.jira.history.steps import Codes, Flags, Steps
 from datalake_kit.jira.relations.sprint_table import sprints as sprints_of
@@ -56,7 +57,7 @@ class SprintHistory:
     unseen: Steps  # by issue: a step where a history that has no beginning begins
 
 
-def gather(df: pd.DataFrame, changes: pd.DataFrame | None, request: Request, only: Any = None) -> SprintHistory:
+def gather(df: pd.DataFrame, changes: pd.DataFrame | None, request: Request, *only: Any) -> SprintHistory:
     """Read the history of the issues that were ever in a sprint, or in one sprint `only` (its id or its name).
 
     Raises
@@ -73,18 +74,36 @@ def gather(df: pd.DataFrame, changes: pd.DataFrame | None, request: Request, onl
     if changes is None:
         changes = changelog(df, fields=_fields(df, points))
     moves = add_ids(_sprint_changes(changes, df, newest, request.sprint_field), df)
+    if given and moves.empty:
+        _refuse_silence(df, present, request.sprint_field)
     known = _sprint_table(present, moves, newest, request.sprints)
-    if only is not None:
-        known = known[known["sprint_id"] == find_sprint(known, only)].reset_index(drop=True)
-    stays = Stays.of(newest, present, moves)
+    if only:
+        known = known[known["sprint_id"] == find_sprint(known, *only)].reset_index(drop=True)
+    stays = Stays.of(newest, present, moves, known)
+    if given:
+        require_status(changes, df)
     chosen = np.isin(stays.pair_sprint, known["sprint_id"].to_numpy())
     until, phases = _until(request.until, df, changes), _categories(df) if request.phases is None else request.phases
-    if only is not None:
+    if only:
         ids = newest["id"].iloc[np.unique(stays.pair_issue[chosen])]
         changes, df = changes[changes["id"].isin(ids)], df[df["id"].isin(ids)]
     if given and "landed" not in df.columns:
         df = df.drop(columns="changelog", errors="ignore")  # it would be read for what it lacks alone
     return _History(newest, changes, df, request.done, phases, until, points).build(known, stays, chosen)
+
+
+def _refuse_silence(df: pd.DataFrame, present: pd.DataFrame, asked: str | None) -> None:
+    """Changes that were given tell of no sprint: refuse when the issues show that there were some."""
+    names = {"Sprint", *(r["name"] for r in df.attrs.get(ATTRIBUTE, []) if r["rule"] == "sprint")}
+    told = next((name for name in sorted(names if asked is None else {asked, *names}) if is_told_of(df, name)), None)
+    several = present["key"][present["sprint_id"].notna() & present["id"].duplicated()]
+    if told is None and several.empty:
+        return
+    why = f"{several.iloc[0]} is in several sprints" if told is None else f"the changelogs of the issues tell of {told}"
+    raise DataError(
+        f"changes has no change of the field of sprints, but {why}. Give the changes of all fields, of these issues: "
+        "dk.jira.changelog(issues) without fields=, or leave changes= out."
+    )
 
 
 def find_sprint(known: pd.DataFrame, sprint: Any) -> int:
@@ -94,7 +113,11 @@ def find_sprint(known: pd.DataFrame, sprint: Any) -> int:
     ------
     DataError
         There is none, or several of that name.
+    ParameterError
+        Neither an id nor a name.
     """
+    if not isinstance(sprint, str | int | np.integer) or isinstance(sprint, bool):
+        raise ParameterError(f"sprint={sprint!r} is neither the id nor the name of a sprint.")
     if isinstance(sprint, str):
         ids = known.loc[known["sprint"] == sprint, "sprint_id"]
         if len(ids) > 1:
@@ -117,13 +140,15 @@ def _fields(df: pd.DataFrame, points: str | None) -> list[str]:
 
 
 def _newest(df: pd.DataFrame) -> pd.DataFrame:
-    """One row an issue: of versions, which stand together with the oldest first, the last."""
+    """One row an issue: of versions the newest, by `updated`, then by when it landed, then by their order."""
     for name in ("id", "key"):
         if name not in df.columns:
             raise ColumnNotFoundError(f"The frame has no column {name!r}. Give a frame of dk.jira.load(...).frame().")
     newest = df.drop(columns="changelog", errors="ignore")
     if "landed" in df.columns:
-        newest = newest.drop_duplicates("id", keep="last")
+        order = np.lexsort([read_instants(df, name) for name in ("landed", "updated")])
+        places = pd.Series(order, index=newest["id"].iloc[order]).groupby(level=0, dropna=False).last()
+        newest = newest.iloc[np.sort(places.to_numpy())]
     if newest["id"].isna().any() or newest["id"].duplicated().any():
         raise DataError("An issue has no id, or an id comes twice. Give one row an issue, or versions with `landed`.")
     return newest.reset_index(drop=True)

@@ -35,7 +35,9 @@ def sprint_report(
     `committed + added + done_before = completed + completed_outside + carried_over + removed` holds for issues, and for
     points with `reestimated` on the left.
 
-    A change at the instant of the start belongs before it. Issues without an estimate count as issues, in
+    A change at the instant of the start belongs before it. Where completing a sprint takes it off an issue, Jira writes
+    that some moments before `completed`: a change that takes an issue out for good and puts it into another sprint, at
+    most one minute before the completion, is no removal. Issues without an estimate count as issues, in
     `unestimated_issues`, and with 0 points. Sub-tasks follow their parents and are not counted unless `subtasks`. An
     active sprint is measured at `until`; what is open then stands under carried over.
 
@@ -80,7 +82,8 @@ def sprint_report(
     ColumnNotFoundError
         A column is missing; `points` names none.
     DataError
-        No changelog, no sprint that can be measured, statuses without a phase, a changelog without ids of sprints.
+        No changelog, no sprint that can be measured, statuses without a phase, a changelog without ids of sprints;
+        `changes` without those of sprints or statuses, where the issues show that there were some.
 
     Source
     ------

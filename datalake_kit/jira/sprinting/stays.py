@@ -14,7 +14,9 @@ import pyarrow.compute as pc
 from datalake_kit.errors import DataError
 from datalake_kit.jira.history.calendar import to_micros
 from datalake_kit.jira.history.issue_rows import first_instants, rows_of
-from datalake_kit.jira.history.steps import Codes, Flags, Steps
+from datalake_kit.jira.history.steps import Codes, Flags, Micros, Steps
+
+_COMPLETING = 60_000_000  # microseconds in which Jira completes a sprint: issues are moved on before `completed` is set
 
 
 def ids_in(lists: pd.Series[Any]) -> pd.Series[int]:
@@ -43,8 +45,11 @@ class Stays:
     member: Steps
 
     @classmethod
-    def of(cls, newest: pd.DataFrame, present: pd.DataFrame, moves: pd.DataFrame) -> Stays:
-        """Follow the lists of the changelog; before the first change holds what that says was there before."""
+    def of(cls, newest: pd.DataFrame, present: pd.DataFrame, moves: pd.DataFrame, known: pd.DataFrame) -> Stays:
+        """Follow the lists of the changelog; before the first change holds what that says was there before.
+
+        `known`: when sprints were completed (`sprint_id`, `completed`), for what Jira itself moves on then.
+        """
         _check_ids(moves)
         now = present[present["sprint_id"].notna()]
         now_row = rows_of(now["id"], newest)
@@ -57,7 +62,8 @@ class Stays:
         at_the_end[in_history[position == states.last[row]]] = True
         present_now = np.zeros(len(issues), dtype=bool)
         present_now[is_now] = True
-        return cls(issues, ids, at_the_end != present_now, states.steps(in_history, row, position, len(issues)))
+        completed = to_micros(known.set_index("sprint_id")["completed"].reindex(ids))
+        return cls(issues, ids, at_the_end != present_now, states.steps(in_history, row, position, completed))
 
 
 def _pairs(rows: Codes, ids: Codes) -> tuple[Codes, Codes, Codes]:
@@ -117,8 +123,11 @@ class _States:
             np.concatenate([before, after, now_id[unchanged]]),
         )
 
-    def steps(self, pair: Codes, row: Codes, position: Codes, count: int) -> Steps:
-        """Joined where a list has the sprint and the one before has not; left where the next one has not."""
+    def steps(self, pair: Codes, row: Codes, position: Codes, completed: Micros) -> Steps:
+        """Joined where a list has the sprint and the one before has not; left where the next one has not.
+
+        `completed`: when the sprint of each pair was. What Jira moves on at the completion left after it.
+        """
         order = np.lexsort((position, pair))
         pair, row, position = pair[order], row[order], position[order]
         new = np.ones(len(pair), dtype=bool)
@@ -131,4 +140,18 @@ class _States:
         codes = np.concatenate([pair[new], pair[ends]])
         told = np.argsort(rows, kind="stable")  # of two changes at one instant the later one in the changelog holds
         rows, value, codes = rows[told], value[told], codes[told]
-        return Steps.of(codes, self.at[rows], value, count, low=self.low[rows], high=self.high[rows])
+        carried = ~value & self._are_carried(rows, codes, value, completed)
+        after = completed[codes] + 1
+        at, high = (np.where(carried, after, v[rows]) for v in (self.at, self.high))
+        low = np.where(carried & (self.low[rows] == self.high[rows]), after, self.low[rows])
+        return Steps.of(codes, at, value, len(completed), low=low, high=high)
+
+    def _are_carried(self, rows: Codes, codes: Codes, joins: Flags, completed: Micros) -> Flags:
+        """Which changes put an issue into another sprint at the completion of the one that it leaves for good."""
+        adds = np.zeros(len(self.at), dtype=bool)
+        adds[rows[joins]] = True
+        done, at = completed[codes], self.at[rows]
+        latest = np.full(len(completed), -1)
+        np.maximum.at(latest, codes, rows)
+        found: Flags = adds[rows] & (at <= done) & (done - at <= _COMPLETING) & (latest[codes] == rows)
+        return found
