@@ -183,7 +183,7 @@ def read_histories(
     Raises
     ------
     DataError
-        Intervals are missing between others (a filtered frame), or were counted with a calendar that is not given.
+        Intervals are missing (a filtered frame), or were counted with a calendar that is not given.
     """
     frame = as_intervals(df, changes=changes, phases=phases, until=until)
     issue = _number_issues(frame)
@@ -192,8 +192,8 @@ def read_histories(
         issue = _number_issues(frame)
         if not _is_whole(frame, issue):
             raise DataError(
-                "The status intervals are not whole: of some issues a position is missing or comes twice. Give what "
-                "dk.jira.status_intervals(...) returns, and filter what the measure gives instead."
+                "The status intervals are not whole: of some issues a position, or the one that goes on, is missing or "
+                "comes twice. Give what dk.jira.status_intervals(...) returns, and filter what the measure gives instead."
             )
     first, last = _borders(issue)
     starts, ends = (read_edges(frame, side, f"{side}_not_before", f"{side}_not_after") for side in ("start", "end"))
@@ -211,7 +211,10 @@ def _number_issues(frame: pd.DataFrame) -> Rows:
 def _is_whole(frame: pd.DataFrame, issue: Rows) -> bool:
     position, first = frame["position"].to_numpy(np.int64), _borders(issue)[0]
     expected = np.arange(len(frame)) - first[issue] if len(frame) else position
-    return bool((position == expected).all()) and frame["id"].iloc[first].is_unique
+    if not (position == expected).all() or not frame["id"].iloc[first].is_unique:
+        return False
+    last, open_ = np.append(first[1:], len(frame))[: len(first)] - 1, frame["open"].to_numpy(bool)
+    return bool(open_[last].all()) and int(open_.sum()) == len(last)
 
 
 def _borders(issue: Rows) -> tuple[Rows, Rows]:
