@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from datalake_kit import jira
 from datalake_kit.errors import ColumnNotFoundError, ConfigError, DataError
+from datalake_kit.jira.flow.example import example_issues
 from datalake_kit.jira.redaction.inside_json import JsonRedaction
 from datalake_kit.jira.redaction.pseudonyms import Pseudonyms
 from datalake_kit.jira.redaction.redact import redact, redaction_plan
@@ -267,6 +268,36 @@ def test_what_is_not_known_to_be_harmless_is_redacted() -> None:
     assert found["objects"][0] == 3
     assert found["status"][0] == "Done"
     assert set(found["mixed"][0]) == {"redacted"}
+
+
+WRITTEN = (
+    "source", "state", "sprint_state", "phase", "from_phase", "direction", "seen_from", "visibility_type", "list",
+    "parent_from", "chain", "missing", "outcome", "origin", "fate", "reason", "reasons", "uncertain_at", "freq",
+    "words", "words_back", "field", "column", "part", "rule", "treatment",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", WRITTEN)
+def test_a_field_that_is_called_like_a_column_of_the_package_is_redacted(name: str) -> None:
+    """A merge loses what says which column is which field: then the values must tell."""
+    said = pd.DataFrame({"id": ["1", "2"], name: ["Ann Lee of ann@lee.example told us", "closed"]})
+    assert redact(said, key=KEY)[name].str.startswith("text-").all()
+
+
+def test_the_words_of_measures_stay() -> None:
+    changes = jira.changelog(example_issues())
+    cycles, flow = jira.cycle_times(example_issues()), jira.throughput(example_issues(), freq="D")
+    for frame, names in ((cycles, ["outcome", "phase"]), (flow, ["freq"]), (changes, ["field", "source"])):
+        pd.testing.assert_frame_equal(redact(frame, key=KEY)[names], frame[names])
+    words = {"origin": "committed", "fate": "carried over", "reason": "re-estimated", "reasons": "2 removed, 1 added"}
+    scope = pd.DataFrame([words | {"chain": "A-1 > A-2", "missing": "A-1", "uncertain_at": "start, end"}])
+    pd.testing.assert_frame_equal(redact(scope, key=KEY), scope)
+
+
+def test_texts_that_arrow_holds_are_redacted_too() -> None:
+    frame = pd.DataFrame({"assignee": ["Ann Lee"], "comments": ['[{"body": "from Ann Lee"}]']})
+    arrow = frame.convert_dtypes(dtype_backend="pyarrow")
+    assert redact(arrow, key=KEY).values.tolist() == redact(frame, key=KEY).values.tolist()
 
 
 def test_keys_of_json_that_are_not_known_become_one_text() -> None:

@@ -5,6 +5,7 @@ A column is harmless only when it is known to be; a column that comes from a fie
 
 from __future__ import annotations
 
+import re
 from typing import Any, Literal
 
 import pandas as pd
@@ -26,15 +27,47 @@ _WORDS = frozenset(
     (
         "id", "key", "project", "issue_type", "issue_type_id", "status", "status_id", "status_category",
         "current_status_category", "current_status_category_id", "priority", "priority_id", "resolution",
-        "resolution_id", "parent_key", "parent_id", "parent_issue_type", "parent_from", "agile_epic_key",
-        "agile_epic_id", "epic_key", "chain", "missing", "link_id", "link_type", "words", "words_back", "direction",
-        "from_id", "from_key", "to_id", "to_key", "seen_from", "other_id", "other_key", "other_status",
+        "resolution_id", "parent_key", "parent_id", "parent_issue_type", "agile_epic_key", "agile_epic_id", "epic_key",
+        "link_id", "link_type", "from_id", "from_key", "to_id", "to_key", "other_id", "other_key", "other_status",
         "other_issue_type", "other_priority", "from_status", "to_status", "comment_id", "worklog_id", "attachment_id",
-        "component_id", "version_id", "subtask_id", "subtask_key", "visibility_type", "mime_type", "list", "state",
-        "phase", "from_phase", "to_phase", "field", "field_id", "source", "column", "part", "rule", "treatment",
-        "sprint_state", "agile_sprint_state",
+        "component_id", "version_id", "subtask_id", "subtask_key", "mime_type", "field_id",
     )
 )  # fmt: skip
+# A field of Jira may be called like one of these, too, and a merge loses what says which column is which field: so
+# what they hold must be a word that this package writes ...
+_KEY = r"[a-z][a-z0-9_]{0,40}-\d{1,9}"
+_PHASE = "to do|in progress|done"
+_SPRINT_STATE = "active|closed|future"
+_FLOW = "finished|in progress|not started|skipped start|open"
+_CHANGE = "added|removed|completed|reopened|re-estimated"
+_WRITTEN = {
+    "source": "changelog|versions",
+    **dict.fromkeys(("state", "sprint_state", "agile_sprint_state"), _SPRINT_STATE),
+    **dict.fromkeys(("phase", "from_phase", "to_phase"), _PHASE),
+    "direction": "outward|inward",
+    "seen_from": "both|from|to",
+    "visibility_type": "role|group",
+    "parent_from": "parent|epic link",
+    "chain": rf"({_KEY}|\d{{1,12}})( > ({_KEY}|\d{{1,12}}))*",
+    "missing": rf"{_KEY}|\d{{1,12}}",
+    "list": "comments|worklogs|changelog",
+    "outcome": _FLOW,
+    "origin": "committed|added|done before",
+    "fate": "completed|completed outside|carried over|removed|open",
+    "reason": f"start|end|now|planned end|{_CHANGE}",
+    "reasons": rf"\d+ ({_CHANGE})(, \d+ ({_CHANGE}))*",
+    "uncertain_at": "start|end|start, end",
+    "freq": "d|w|m",
+}
+# ... or the frame must be the one that such a column is of.
+_NAMES, _TYPES = frozenset({"field", "column", "part", "rule"}), frozenset({"field", "rule", "decided_by"})
+_BESIDE: dict[str, tuple[frozenset[str], ...]] = {
+    **dict.fromkeys(("words", "words_back"), (frozenset({"link_type"}),)),
+    **dict.fromkeys(("column", "part"), (_NAMES,)),
+    "rule": (_NAMES, _TYPES),
+    "field": (HISTORY, _NAMES, _TYPES),
+    "treatment": (frozenset({"column", "why", "values"}),),
+}
 _PEOPLE = frozenset({"assignee", "reporter", "creator", "author", "update_author", "person", "user"})
 _JSON = frozenset({"issue_links", "subtasks", "attachments", "comments", "worklogs", "changelog", "closed_sprints"})
 _NAME_LISTS = frozenset({"labels", "components", "fix_versions", "affects_versions", "sprint", "sprint_all"})
@@ -50,7 +83,19 @@ def treat(df: pd.DataFrame, name: Any, kept: frozenset[str]) -> tuple[Treatment,
     if HISTORY.issubset(df.columns) and name in HISTORY - {"field"}:
         return "history", "by the field that changed"
     record = next((r for r in df.attrs.get(ATTRIBUTE, []) if r["column"] == name), None)
-    return _by_name(str(name)) if record is None else _by_field(record)
+    if record is None:
+        return ("words", "words of this package") if _is_written(df, str(name)) else _by_name(str(name))
+    return _by_field(record)
+
+
+def _is_written(df: pd.DataFrame, name: str) -> bool:
+    """Whether a column is one of this package's, by its values or by the columns beside it."""
+    if any(beside.issubset(df.columns) for beside in _BESIDE.get(name, ())):
+        return True
+    if name not in _WRITTEN:
+        return False
+    values = df[name].dropna().unique()
+    return all(isinstance(v, str) and re.fullmatch(_WRITTEN[name], v, re.IGNORECASE) for v in values)
 
 
 def _holds_text(column: pd.Series[Any]) -> bool:

@@ -37,12 +37,13 @@ def redact(
     account; a name or an address counts as its account where the frames show, anywhere, whose it is, and for itself
     where they do not, or where two people have it. Give all frames at once so that each learns from the others.
 
-    What stays: ids, keys, numbers, dates, yes or no, and the words of the workflow (project key, issue type, status,
-    priority, resolution, types of links, names of fields). All other text is redacted, also that of columns that this
-    package does not know; labels, components, versions, sprints and options too, each value of a list for itself. JSON
-    is redacted inside: addresses and pictures of people are left out, and what stands under keys that are not known
-    becomes one text. `redaction_plan` shows what becomes of each column. How often a pseudonym occurs, and when, can
-    still tell who it is to one who knows the team; names of columns and fields are not changed.
+    What stays: ids, keys, numbers, dates, yes or no, the words of the workflow (project key, issue type, status,
+    priority, resolution, types of links, names of fields) and those that measures write (outcome, fate). All other text
+    is redacted, also that of columns that this package does not know; labels, components, versions, sprints and options
+    too, each value of a list for itself. JSON is redacted inside: addresses and pictures of people are left out, and
+    what stands under keys that are not known becomes one text. `redaction_plan` shows what becomes of each column. How
+    often a pseudonym occurs, and when, can still tell who it is to one who knows the team; names of columns and fields
+    are not changed.
 
     Parameters
     ----------
@@ -172,7 +173,7 @@ def _learn_changes(df: pd.DataFrame, people: Pseudonyms, user_fields: frozenset[
 
 def _distinct(column: pd.Series[Any]) -> Iterable[Any]:
     values = column.dropna()
-    return values.unique() if values.map(lambda v: isinstance(v, str)).all() else values
+    return values.unique() if all(isinstance(value, str) for value in values) else values
 
 
 def _parsed(value: Any) -> Any:
