@@ -182,3 +182,8 @@ def test_calendars_that_say_the_same_are_one() -> None:
     b = WorkingCalendar((("09:00", "12:00"), ("13:00", "17:00")), (0, 4), (date(2026, 1, 6), date(2026, 12, 25)))
     assert a == b
     assert hash(a) == hash(b)
+
+
+def test_a_holiday_that_is_no_day_is_refused() -> None:
+    with pytest.raises(ParameterError, match="no date"):
+        WorkingCalendar(holidays=(pd.NaT,))

@@ -16,9 +16,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from datalake_kit.errors import ColumnNotFoundError, DataError, ParameterError
+from datalake_kit.jira.flow.aging import aging_work
 from datalake_kit.jira.flow.blocked import blocked_time
+from datalake_kit.jira.flow.cumulative import cumulative_flow
 from datalake_kit.jira.flow.cycle_times import cycle_percentiles, cycle_times, lead_times
 from datalake_kit.jira.flow.status_time import flow_efficiency, time_in_status
+from datalake_kit.jira.flow.throughput import throughput
 from datalake_kit.jira.history.calendar import WorkingCalendar
 from datalake_kit.jira.history.changelog import changelog
 from datalake_kit.jira.history.intervals import status_intervals
@@ -639,3 +642,25 @@ def test_types_of_the_columns() -> None:
     assert {kinds[c] for c in ("seconds", "seconds_low", "days", "days_high")} == {"float64"}
     assert (kinds["reopened"], kinds["exact"]) == ("int64", "bool")
     assert math.isnan(found.set_index("key").loc["A-3", "days"])
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda df: cycle_times(df, done=None),
+        lambda df: cycle_times(df, start=["Done", 5]),
+        lambda df: cycle_times(df, calendar="UTC"),
+        lambda df: status_intervals(df, calendar="UTC"),
+        lambda df: cycle_times(df, changes="changelog"),
+        lambda df: throughput(df, zone=None),
+        lambda df: throughput(df, freq=["D"]),
+        lambda df: cycle_percentiles(pd.DataFrame({"days": [1.0]}), "many"),
+        lambda df: aging_work(df, at=pd.NaT),
+        lambda df: aging_work(df, at=5),
+        lambda df: cumulative_flow(df, at=["2024-01-20", None]),
+        lambda df: cumulative_flow(df, at=""),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_asked_is_refused_in_words(ask: Any) -> None:
+    with pytest.raises((DataError, ParameterError)):
+        ask(issues(*ALL))

@@ -332,6 +332,13 @@ def test_what_is_no_sprint_is_refused(sprint: Any) -> None:
         scope(to_frame([story("A-1")]), sprint, until=UNTIL)
 
 
+def test_estimates_that_are_no_numbers_are_refused() -> None:
+    frame = to_frame([story("A-1", points=3)])
+    for wrong in (frame.assign(story_points="many"), frame.assign(story_points=pd.Timestamp("2026-03-02"))):
+        with pytest.raises(DataError, match="no number"):
+            report(wrong, until=UNTIL)
+
+
 def test_estimates_that_grow_in_the_sprint() -> None:
     """Team Alpha, Sprint 1: 32 points committed, stories 4 and 6 grow by 2 each, story 6 is not completed.
 
@@ -425,6 +432,13 @@ def test_a_closed_sprint_without_an_instant_of_completion() -> None:
     frame["sprint_json"] = json.dumps([told])
     with pytest.raises(DataError, match="its end is not known"):
         report(frame, until=UNTIL)
+
+
+def test_issues_that_were_never_created_and_those_without_zone() -> None:
+    frame = to_frame([story("A-1", (30.0, "status", "Done"), points=3)])
+    assert report(frame.assign(created=pd.NaT), until=UNTIL)["problem_issues"].to_list() == [1]
+    with pytest.raises(DataError, match="time zone"):
+        report(frame.assign(created=frame["created"].dt.tz_localize(None)), until=UNTIL)
 
 
 def test_issues_that_tell_a_sprint_differently_are_settled_by_the_latest() -> None:

@@ -83,13 +83,13 @@ def check_periods(freq: str, zone: str) -> None:
 
     >>> check_periods("W", "Europe/Berlin")
     """
-    if freq not in _STEPS:
+    if not isinstance(freq, str) or freq not in _STEPS:
         raise DataError(f'freq={freq!r} is none of "D" (days), "W" (weeks from Monday) and "M" (months).')
     try:
         zoneinfo.ZoneInfo(zone)
-    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError) as error:
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, TypeError, OSError) as error:
         known = zoneinfo.available_timezones()
-        raise DataError(f"zone={zone!r} is no time zone. {did_you_mean(zone, known)}") from error
+        raise DataError(f"zone={zone!r} is no time zone. {did_you_mean(str(zone), known)}") from error
 
 
 def _floor(day: pd.Timestamp, freq: str) -> pd.Timestamp:
@@ -165,7 +165,10 @@ def check_percentiles(percentiles: npt.ArrayLike) -> npt.NDArray[np.float64]:
     >>> check_percentiles([50, 85]).tolist()
     [50.0, 85.0]
     """
-    asked = np.atleast_1d(np.asarray(percentiles, dtype=np.float64))
+    try:
+        asked = np.atleast_1d(np.asarray(percentiles, dtype=np.float64))
+    except (ValueError, TypeError):
+        asked = np.zeros(0)
     if not len(asked) or not ((asked > 0) & (asked <= 100)).all():
         raise DataError(f"percentiles={np.asarray(percentiles).tolist()} must be above 0 and at most 100, such as 85.")
     return asked

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, TypeAlias
@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from datalake_kit.errors import DataError, ParameterError
-from datalake_kit.jira.history.calendar import NO_INSTANT, WorkingCalendar, to_micros
+from datalake_kit.jira.history.calendar import NO_INSTANT, WorkingCalendar, check_calendar, to_micros
 from datalake_kit.jira.history.intervals import are_intervals, as_intervals
 from datalake_kit.jira.history.phases import is_in
 
@@ -185,6 +185,7 @@ def read_histories(
     DataError
         Intervals are missing (a filtered frame), or were counted with a calendar that is not given.
     """
+    check_calendar(calendar)
     frame = as_intervals(df, changes=changes, phases=phases, until=until)
     issue = _number_issues(frame)
     if not _is_whole(frame, issue):
@@ -193,7 +194,7 @@ def read_histories(
         if not _is_whole(frame, issue):
             raise DataError(
                 "The status intervals are not whole: of some issues a position, or the one that goes on, is missing or "
-                "comes twice. Give what dk.jira.status_intervals(...) returns, and filter what the measure gives instead."
+                "comes twice. Give what dk.jira.status_intervals(...) returns, and filter what the measure gives."
             )
     first, last = _borders(issue)
     starts, ends = (read_edges(frame, side, f"{side}_not_before", f"{side}_not_after") for side in ("start", "end"))
@@ -244,7 +245,12 @@ def read_instants(values: Any) -> Micros:
     >>> read_instants("1970-01-01T00:00:01").tolist(), read_instants(["1970-01-01T01:00:01+01:00"]).tolist()
     ([1000000], [1000000])
     """
-    listed = [values] if isinstance(values, str | date) else list(values)
+    single = isinstance(values, str | date) or not isinstance(values, Iterable)
+    listed = [values] if single else list(values)
+    if any(value is None or value == "" or pd.isna(value) for value in listed):
+        raise ParameterError(f"{listed!r:.80} holds no instant. Give one such as '2024-03-31T12:00Z'.")
+    if not all(isinstance(value, str | date | np.datetime64) for value in listed):
+        raise ParameterError(f"{listed!r:.80} is no instant. Give one such as '2024-03-31T12:00Z'.")
     if all(isinstance(value, str) for value in listed):
         try:
             return to_micros(pd.to_datetime(pd.Series(listed, dtype="str"), format="ISO8601", utc=True))

@@ -128,6 +128,15 @@ class WorkingCalendar:
         return worked
 
 
+def check_calendar(calendar: Any) -> None:
+    """Refuse what is neither a calendar nor None.
+
+    >>> check_calendar(WorkingCalendar())
+    """
+    if calendar is not None and not isinstance(calendar, WorkingCalendar):
+        raise ParameterError(f"calendar={calendar!r:.60} is none. Give dk.jira.WorkingCalendar(...), or None.")
+
+
 def to_micros(instants: Any) -> Micros:
     """Instants as microseconds since 1970 in UTC; the smallest integer where there is none.
 
@@ -259,11 +268,9 @@ def _read_weekdays(weekdays: Any) -> tuple[int, ...]:
 
 
 def _read_day(day: Any) -> date:
-    if isinstance(day, datetime):
-        return day.date()
-    if isinstance(day, date):
-        return day
     try:
+        if isinstance(day, date):
+            return date(day.year, day.month, day.day)
         return date.fromisoformat(day)
     except (TypeError, ValueError):
         raise ParameterError(f"holidays has {day!r}, which is no date. Write it like 2026-12-25.") from None

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from datalake_kit.errors import ColumnNotFoundError, did_you_mean
+from datalake_kit.errors import ColumnNotFoundError, DataError, did_you_mean
 from datalake_kit.jira.fields.names import ATTRIBUTE, snake_case
 from datalake_kit.jira.history.calendar import to_micros
 from datalake_kit.jira.history.issue_rows import first_instants, with_rows
@@ -72,6 +72,25 @@ def to_numbers(texts: pd.Series[Any]) -> pd.Series[float]:
     return pd.to_numeric(plain.where(plain.ne("").fillna(False)), errors="coerce").astype("float64")
 
 
+def present_estimates(df: pd.DataFrame, column: str) -> Numbers:
+    """What each issue is estimated at now; NaN where there is no estimate.
+
+    Raises
+    ------
+    DataError
+        The column holds something that is no number.
+    """
+    values = df[column]
+    try:
+        if pd.api.types.is_datetime64_any_dtype(values) or pd.api.types.is_timedelta64_dtype(values):
+            raise TypeError(f"it is of type {values.dtype}")
+        return values.to_numpy(dtype=np.float64, na_value=np.nan)
+    except (ValueError, TypeError) as error:
+        raise DataError(
+            f"The column {column!r} holds what is no number ({error}). Give the column of the estimate: points=."
+        ) from error
+
+
 def estimates(newest: pd.DataFrame, changes: pd.DataFrame, column: str | None) -> tuple[Steps, pd.Series[str]]:
     """What each issue was estimated at, from instant to instant, and what is wrong with that history.
 
@@ -83,7 +102,7 @@ def estimates(newest: pd.DataFrame, changes: pd.DataFrame, column: str | None) -
     moves = with_rows(changes[is_field(changes, newest, column)], newest)
     row = moves["row"].to_numpy()
     before, after = (np.asarray(to_numbers(moves[name]), dtype=np.float64) for name in ("from_text", "to_text"))
-    present = newest[column].to_numpy(dtype=float, na_value=np.nan)
+    present = present_estimates(newest, column)
     first, begun = present.copy(), first_instants(newest, moves)
     first[row[::-1]] = before[::-1]
     instants = {name: np.append(begun, to_micros(moves[name])) for name in ("changed_at", "not_before", "not_after")}

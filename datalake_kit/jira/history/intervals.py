@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow as pa
 
 from datalake_kit.errors import ColumnNotFoundError, ParameterError
-from datalake_kit.jira.history.calendar import NO_INSTANT, Seconds, WorkingCalendar, to_micros
+from datalake_kit.jira.history.calendar import NO_INSTANT, Seconds, WorkingCalendar, check_calendar, to_micros
 from datalake_kit.jira.history.interval_points import Points, lay_out
 from datalake_kit.jira.history.interval_problems import describe_problems
 from datalake_kit.jira.history.issue_history import Flags, IssueHistory, read_issue_history
@@ -67,7 +67,7 @@ def status_intervals(
     DataError
         No history (see `dk.jira.changelog`), or an instant without a time zone.
     ParameterError
-        `phases` or `until` is none.
+        `phases`, `calendar` or `until` is none.
 
     Notes
     -----
@@ -95,6 +95,7 @@ def status_intervals(
     >>> status_intervals(issues, until="2026-03-02T10:00Z")[["status", "seconds"]].to_dict("records")
     [{'status': 'Open', 'seconds': 7200.0}, {'status': 'Closed', 'seconds': 3600.0}]
     """
+    check_calendar(calendar)
     history = read_issue_history(df, changes)
     points, found = lay_out(history)
     intervals = _between(points, _last_instant(until, history))

@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from datalake_kit.errors import ColumnNotFoundError, DataError, did_you_mean
-from datalake_kit.jira.history.estimate import estimate_column
+from datalake_kit.jira.history.estimate import estimate_column, present_estimates
 from datalake_kit.jira.relations.hierarchy import parents
 
 _TIMES = ("time_spent_seconds", "original_estimate_seconds", "remaining_estimate_seconds")
@@ -138,7 +138,7 @@ def _are_done(df: pd.DataFrame, done: str | Sequence[str]) -> NDArray[np.bool_]:
 def _own_values(df: pd.DataFrame, points: str | None, done: NDArray[np.bool_], size: int) -> Floats:
     """What each issue adds to the sums of `_SUMS`; of one that is not in the frame nothing is known."""
     own = np.full((size, len(_SUMS)), np.nan)
-    values = df[points].to_numpy(dtype=float, na_value=np.nan) if points else np.full(len(df), np.nan)
+    values = present_estimates(df, points) if points else np.full(len(df), np.nan)
     known = slice(0, len(df))
     own[known, 0], own[known, 1] = 1.0, done
     own[known, 2], own[known, 3] = values, np.where(done, values, np.where(np.isnan(values), np.nan, 0.0))

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from datalake_kit.errors import ParameterError
-from datalake_kit.jira.history.calendar import WorkingCalendar, to_micros
+from datalake_kit.jira.history.calendar import WorkingCalendar, check_calendar, to_micros
 from datalake_kit.jira.history.steps import Flags, Micros
 from datalake_kit.jira.sprinting.fates import NEVER, Measured, instants, require_measurable
 from datalake_kit.jira.sprinting.memberships import Request, gather
@@ -59,7 +59,7 @@ def burndown(
     ColumnNotFoundError, DataError
         As `sprint_scope` does.
     ParameterError
-        `freq` is none.
+        `freq`, `calendar` or `sprint` is none.
 
     Source
     ------
@@ -71,6 +71,7 @@ def burndown(
     --------
     >>> burndown(issues.frame(), "Sprint 7", freq="D")[["at", "remaining_points"]]    # doctest: +SKIP
     """
+    check_calendar(calendar)
     request = Request(points, done, phases, sprints, sprint_field, subtasks, until)
     measured = Measured.of(gather(df, changes, request, sprint), subtasks)
     require_measurable(measured.sprints)

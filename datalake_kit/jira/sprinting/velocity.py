@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from datalake_kit.errors import DataError, ParameterError
@@ -60,8 +61,8 @@ def velocity(
     --------
     >>> velocity(sprint_report(issues.frame()), last=7)[["sprint", "completed_points", "mean_points"]]  # doctest: +SKIP
     """
-    if last is not None and last < 1:
-        raise ParameterError(f"last={last} must be 1 or more sprints.")
+    if last is not None and (isinstance(last, bool) or not isinstance(last, int | np.integer) or last < 1):
+        raise ParameterError(f"last={last!r} must be a number of sprints, 1 or more.")
     closed = _closed(_report(df, changes, keywords))
     groups = closed.groupby("board_id", dropna=False, sort=False)
     found = closed[list(_KEPT)].assign(sprints=groups.cumcount() + 1)
