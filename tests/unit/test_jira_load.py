@@ -17,6 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from datalake_kit import jira
+from datalake_kit.errors import DataError, UnreadableFileError
 from datalake_kit.jira.fields import plan
 
 START = datetime(2026, 3, 1, 2, 0, 7, tzinfo=UTC)
@@ -283,3 +284,44 @@ def test_columns_may_be_called_as_the_loader_calls_its_own(tmp_path: Path) -> No
     beside = ["row", "path", "position", "landed"]
     assert issues.frame()[beside].iloc[0].to_list() == ["r", "p", "q", "l"]
     assert issues.raw()[beside].iloc[0].to_list() == ["r", "p", "q", "l"]
+
+
+@pytest.mark.parametrize("name", ["_path", "FILE_ROW_NUMBER", "_position", "_landed", "_chosen_path"])
+def test_columns_that_reading_adds_are_named_when_a_file_has_them(tmp_path: Path, name: str) -> None:
+    land(tmp_path, 1, rows('{"summary": "a"}').append_column(name, [["x"]]))
+    with pytest.raises(DataError, match=f"has a column {name.casefold()}"):
+        load(tmp_path).frame()
+
+
+@pytest.mark.parametrize(
+    "kinds",
+    [
+        ([[1, 2]], ["t"]),
+        ([{"a": 1}], ["{}"]),
+        ([{"a": 1}], [{"b": "x"}]),
+        ([datetime(2026, 1, 1)], [5]),
+        ([True], [b"x"]),
+    ],
+)
+@pytest.mark.parametrize("layout", ["text", "columns"])
+def test_a_column_beside_the_fields_may_be_of_another_type_in_each_file(
+    tmp_path: Path, kinds: tuple[list[Any], list[Any]], layout: str
+) -> None:
+    for number, values in enumerate(kinds):
+        table = rows('{"summary": "a"}', first=number)
+        if layout == "columns":
+            table = table.drop_columns("fields").append_column("fields.summary", [["a"]])
+        land(tmp_path, number, table.append_column("changelog", pa.array(values)))
+    issues = load(tmp_path)
+    assert issues.frame()["changelog"].notna().all()
+    assert issues.frame()["summary"].to_list() == ["a", "a"]
+    assert len(issues.raw()) == 2
+    assert issues.report.adds_up
+
+
+def test_a_text_that_is_no_utf8_is_an_error_that_names_the_file(tmp_path: Path) -> None:
+    text = pa.array([b'{"summary": "\xff"}'], pa.binary())
+    bad = pa.Array.from_buffers(pa.string(), 1, text.buffers())
+    path = land(tmp_path, 1, pa.table({"id": ["1"], "fields": bad}))
+    with pytest.raises(UnreadableFileError, match=path.name):
+        load(tmp_path).frame()

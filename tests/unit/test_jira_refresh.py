@@ -19,11 +19,11 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from datalake_kit import jira
-from datalake_kit.errors import EngineError, ParameterError, TableNotFoundError
+from datalake_kit.errors import EngineError, ParameterError, TableNotFoundError, UnreadableFileError
 from datalake_kit.jira.fields import plan, unpack
 from datalake_kit.jira.kept import addition
 from datalake_kit.jira.kept.refresh import DECIDING, Refreshed, refresh
@@ -163,7 +163,7 @@ def rows_landed(draw: st.DrawFn) -> Row:
     number = draw(st.integers(1, 12).map(str))
     fields: Any = {"summary": draw(st.sampled_from(["s", "t"])), "updated": draw(st.sampled_from([*TIMES, None]))}
     fields |= {key: draw(USUAL[key]) for key in keys}
-    odd = draw(st.integers(0, 30))
+    odd = draw(st.integers(0, 60))
     if odd == 1:
         key = draw(st.sampled_from(sorted(ODD)))
         fields |= {key: draw(ODD[key])}
@@ -181,7 +181,11 @@ FILE = st.tuples(
 NAMES = st.sampled_from(
     [None, None, {"customfield_1": "Points"}, [{"id": "customfield_2", "name": "Due", "schema": {"type": "string"}}]]
 )
-STEPS = st.lists(st.tuples(st.lists(FILE, min_size=1, max_size=2), NAMES), min_size=2, max_size=4)
+STEPS = st.lists(st.tuples(st.lists(FILE, min_size=1, max_size=2), NAMES), min_size=3, max_size=6)
+# To make an example smaller would take minutes.
+FEW_LONG = settings(
+    max_examples=8, deadline=None, suppress_health_check=list(HealthCheck), phases=(Phase.reuse, Phase.generate)
+)
 
 
 def run_steps(steps: list[tuple[list[tuple[int, list[Row], str]], Any]]) -> list[Refreshed]:
@@ -198,13 +202,13 @@ def run_steps(steps: list[tuple[list[tuple[int, list[Row], str]], Any]]) -> list
     return reports
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@FEW_LONG
 @given(STEPS)
 def test_any_split_gives_what_all_files_give(steps: list[Any]) -> None:
     run_steps(steps)
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@FEW_LONG
 @given(STEPS)
 def test_any_split_gives_what_all_files_give_when_only_some_rows_are_looked_at(
     small_sample: None, steps: list[Any]
@@ -335,6 +339,17 @@ def test_a_value_that_makes_a_field_be_kept_whole_makes_all_be_read(landing: Lan
     landing.check()
 
 
+def test_columns_of_every_type_are_kept(landing: Landing) -> None:
+    values = {"date": "2026-03-01", "datetime": "2026-03-01T09:00:00.000+0000", "number": 1.5, "boolean": True,
+              "text": "x", "json": [1, {"a": 2}]}  # fmt: skip
+    landing.land(1, [row("1", **{f"customfield_{n}": value for n, value in enumerate(values.values())})])
+    landing.refresh()
+    landing.check()
+    landing.land(2, [row("2", **{f"customfield_{n}": value for n, value in enumerate(values.values())})])
+    assert not landing.refresh().full
+    assert len(landing.check().dtypes.astype(str).unique()) >= 5
+
+
 def test_a_usual_column_goes_with_the_last_document_that_has_the_field(landing: Landing) -> None:
     landing.land(1, [row("1", description="x")])
     landing.refresh()
@@ -405,6 +420,19 @@ def test_what_cannot_be_read_is_made_again(landing: Landing) -> None:
     landing.check()
     next(landing.out.glob("_rows-*")).unlink()
     assert "gone" in landing.refresh().reason
+    landing.check()
+
+
+def test_what_another_version_keeps_is_named_and_made_again(landing: Landing) -> None:
+    landing.land(1, [row("1")])
+    landing.refresh()
+    manifest = landing.out / "_layers.json"
+    found = json.loads(manifest.read_text())
+    found["state"]["fields"]["summary"] = {"number": 1}
+    manifest.write_text(json.dumps(found))
+    with pytest.raises(UnreadableFileError, match="Another version"):
+        read(landing.out)
+    assert landing.refresh().full
     landing.check()
 
 

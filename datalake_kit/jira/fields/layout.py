@@ -42,15 +42,15 @@ def find_layout(schema: pa.Schema, where: str) -> Layout:
         return _flattened(schema, where)
     column = schema.field(names["fields"])
     others = _others(f for f in schema if f.name != column.name)
-    sql = quote(column.name)
+    sql, beside = quote(column.name), _kinds(f for f in schema if f.name != column.name)
     if _is_text(column.type):
-        return Layout("text", "text", f"CAST({sql} AS VARCHAR)", others)
+        return Layout("text", f"text{beside}", f"CAST({sql} AS VARCHAR)", others)
     if pt.is_struct(column.type):
-        return Layout("struct", str(column.type), f"CAST(to_json({sql}) AS VARCHAR)", others, sql)
+        return Layout("struct", f"{column.type}{beside}", f"CAST(to_json({sql}) AS VARCHAR)", others, sql)
     if pt.is_map(column.type):
-        return Layout("map", str(column.type), _map_sql(sql, column.type), others)
+        return Layout("map", f"{column.type}{beside}", _map_sql(sql, column.type), others)
     if pt.is_null(column.type):
-        return Layout("text", "null", "CAST(NULL AS VARCHAR)", others)
+        return Layout("text", f"null{beside}", "CAST(NULL AS VARCHAR)", others)
     raise DataError(f"The column fields of {where} has the type {column.type}. Text, a struct or a map is read.")
 
 
@@ -58,6 +58,12 @@ def _is_text(kind: pa.DataType) -> bool:
     if pt.is_dictionary(kind):
         kind = kind.value_type
     return bool(pt.is_string(kind) or pt.is_large_string(kind) or pt.is_string_view(kind))
+
+
+def _kinds(columns: Iterable[pa.Field]) -> str:
+    """The types of columns that cannot be read together with those of another type."""
+    kinds = {c.name.casefold(): str(c.type) for c in columns if not (_is_text(c.type) or pt.is_null(c.type))}
+    return "".join(f", {name} {kind}" for name, kind in sorted(kinds.items()))
 
 
 def _others(columns: Iterable[pa.Field]) -> dict[str, str]:
@@ -96,6 +102,7 @@ def _flattened(schema: pa.Schema, where: str) -> Layout:
     pairs = ", ".join(f"{literal(key)}, {_value(schema.field(name))}" for name, key in keys.items())
     signature = str([(f.name, str(f.type)) for f in schema if f.name in keys])
     others = _others(f for f in schema if f.name not in keys)
+    signature += _kinds(f for f in schema if f.name not in keys)
     return Layout("columns", signature, f"CAST(json_object({pairs}) AS VARCHAR)", others)
 
 

@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from datalake_kit.errors import TableNotFoundError
+from datalake_kit.errors import TableNotFoundError, UnreadableFileError
 from datalake_kit.jira.fields.cast import TYPES
 from datalake_kit.jira.fields.columns import to_frame, to_pandas
 from datalake_kit.jira.fields.layout import Layout
@@ -185,7 +185,7 @@ def name_columns(
 
 def _one_row(kind: str, *, held: bool) -> pa.ChunkedArray:
     """A column of one row, with a value or without."""
-    values = pa.array([""]) if kind in ("text", "json") else pa.array([0])
+    values = pa.array([""]) if kind in ("text", "json") else pa.array([0], pa.int32() if kind == "date" else pa.int64())
     return pa.chunked_array([values.cast(TYPES[kind]) if held else pa.nulls(1, TYPES[kind])])
 
 
@@ -224,13 +224,21 @@ def read(out: str | Path) -> pd.DataFrame:
     ------
     TableNotFoundError
         `refresh` never wrote there.
+    UnreadableFileError
+        Another version of this package wrote there.
 
     Examples
     --------
     >>> read("lake/jiralake/jira_data")[["key", "status"]]         # doctest: +SKIP
     """
     layers = open_stored(out)
-    state = from_json(layers.state)
+    try:
+        state = from_json(layers.state)
+    except (KeyError, TypeError, ValueError):
+        raise UnreadableFileError(
+            f"Another version of this package keeps the issues in {layers.folder}. "
+            "dk.jira.refresh, as it was called for this folder, makes them anew."
+        ) from None
     stored = [column.stored for column in layers.columns]
     table = read_rows(layers, [*ROW_KEY, *stored])
     table = in_landing_order(table, state.landed)

@@ -42,6 +42,8 @@ class LandedFile:
 
 
 Group = list[LandedFile]
+# Columns that reading adds to those of a file.
+_OURS = frozenset({"_path", "file_row_number", "_position", "_landed", "_chosen_path", "_chosen_row", "_struct"})
 
 
 def file_time(path: Path) -> tuple[datetime, bool]:
@@ -74,8 +76,13 @@ def look_at(path: Path) -> LandedFile:
         raise UnreadableFileError(f"The file is gone: {path}. List the table again, or restore the file.") from None
     except (pa.ArrowInvalid, OSError) as error:
         raise UnreadableFileError(f"Not a whole Parquet file: {path} ({error}). Restore it from its source.") from None
-    if "id" not in {name.casefold() for name in schema.names}:
+    there = {name.casefold() for name in schema.names}
+    if "id" not in there:
         raise DataError(f"{path} has no column id; its columns are: {', '.join(schema.names)}.")
+    if there & _OURS:
+        raise DataError(
+            f"{path} has a column {min(there & _OURS)}, which reading makes too. Call it otherwise in the file."
+        )
     layout = find_layout(schema, str(path))
     return LandedFile(path, *file_time(path), footer.num_rows, layout, _is_dated(footer, layout))
 
@@ -109,11 +116,19 @@ def choose_unread(connection: duckdb.DuckDBPyConnection, files: list[LandedFile]
     """Choose as `choose` does, but for ids that come once look only at the first letter of the JSON.
 
     Whether it is valid is seen when it is read: then `count_present` chooses again. No keys are counted yet.
+
+    Raises
+    ------
+    UnreadableFileError
+        What is in a file is damaged, or a text is no UTF-8.
     """
     groups = _prepare(connection, files)
-    connection.execute(f"{_MAKE} _rows AS {_union(groups, _ids)}")
-    connection.execute(f"{_MAKE} _again AS SELECT id, true AS again FROM _rows GROUP BY id HAVING count(*) > 1")
-    return _choose(_source(connection, groups), groups, check_all=False)
+    try:
+        connection.execute(f"{_MAKE} _rows AS {_union(groups, _ids)}")
+        connection.execute(f"{_MAKE} _again AS SELECT id, true AS again FROM _rows GROUP BY id HAVING count(*) > 1")
+        return _choose(_source(connection, groups), groups, check_all=False)
+    except (duckdb.InvalidInputException, duckdb.IOException) as error:  # no UTF-8, pages that are damaged
+        raise UnreadableFileError(f"A file of the table cannot be read: {error}. Restore it from its source.") from None
 
 
 def count_present(newest: Newest) -> Newest:
