@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from datalake_kit import errors
 from datalake_kit.lake import Lake
+from datalake_kit.latest import latest_records
 from tests.contract.conftest import ATHENA
 
 
@@ -26,6 +27,26 @@ def one(lake: Lake, text: str, **values: object) -> object:
 
 
 # --- rows and types
+
+
+@pytest.mark.parametrize(
+    ("order_by", "deleted", "expected"),
+    [
+        ("placed_at", None, [1, 2]), ("weight", None, [1, 4]), ("CUSTOMER", None, [1, 4]),
+        (["due", "weight"], None, [1, 4]),
+        ("placed_at", {"paid": False}, [1]), ("placed_at", {"paid": [True, False]}, []),
+        ("pieces", {"Customer": "x"}, [1, 4]),
+    ],
+)  # fmt: skip
+def test_the_newest_of_each_record_is_chosen_by_the_engine(
+    lake: Lake, order_by: str | list[str], deleted: dict[str, object] | None, expected: list[int]
+) -> None:
+    table = lake.table("shop.orders")
+    found = latest_records(table, keys="day", order_by=order_by, deleted=deleted)
+    assert found["order_id"].tolist() == expected
+    assert list(found) == [column.name for column in table.columns]
+    with pytest.raises(errors.DataError, match="1 rows have NULL"):
+        latest_records(table, keys="paid", order_by="due")
 
 
 def test_rows_keep_their_values_and_types(lake: Lake) -> None:

@@ -313,6 +313,19 @@ def test_what_shows_only_in_the_values_is_refused_as_untranslatable(lake: Lake) 
         lake.sql(text, json='{"a":1.50}')
 
 
+def test_json_of_which_it_is_not_known_whether_athena_sorted_it_must_be_in_order(lake: Lake) -> None:
+    """What json_extract takes of a text keeps its order in Athena, also as an item of an array."""
+    items = "FROM (VALUES :json) AS t(x) CROSS JOIN UNNEST(CAST(json_extract(x, '$') AS ARRAY(JSON))) AS u(e)"
+    plain, parsed = (
+        f"SELECT json_format(e) AS j {items}",
+        f"SELECT json_format(json_parse(json_format(e))) AS j {items}",
+    )
+    assert lake.sql(plain, json='[{"a":1,"b":2},"x"]')["j"].tolist() == ['{"a":1,"b":2}', '"x"']
+    with pytest.raises(errors.UnsupportedSqlError, match="keys are not in order"):
+        lake.sql(plain, json='[{"b":1,"a":2}]')
+    assert lake.sql(parsed, json='[{"b":1,"a":2}]')["j"].tolist() == ['{"a":2,"b":1}']
+
+
 def test_a_closed_lake_says_so(lake: Lake) -> None:
     with lake:
         pass

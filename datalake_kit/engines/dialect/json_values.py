@@ -73,16 +73,29 @@ def _first_key(request: Call) -> str:
 
 
 def _format(request: Call) -> Expr:
-    """The text of json_extract keeps the order of the keys; that of json_parse and of casts is sorted."""
+    """Trino sorts the keys of what json_parse or a cast made, and keeps the order in what json_extract took of a text.
+
+    Of other JSON it is not known which of the two it is: the keys must be in order then.
+    """
     node = request.nodes[0]
-    inner = node.expressions[0] if isinstance(node, exp.Anonymous) and node.expressions else None
-    if (
-        inner is not None
-        and str(node.this).lower() == "json_extract"
-        and request.compiler.expr(inner, request.scope).type == VARCHAR
-    ):
+    if _is_call(node, "json_extract") and request.compiler.expr(node.expressions[0], request.scope).type == VARCHAR:
         return Expr(f"CAST({_text(request)} AS VARCHAR)", VARCHAR)
-    return Expr(f"dk_json_sorted({_text(request)})", VARCHAR)
+    around = node.parent.parent if node.parent else None
+    known = _is_parsed(node) or _is_cast_to_json(request, node) or _is_parsed(around)
+    return Expr(f"{'dk_json_sorted' if known else 'dk_json_in_order'}({_text(request)})", VARCHAR)
+
+
+def _is_call(node: exp.Expression | None, name: str) -> bool:
+    return isinstance(node, exp.Anonymous) and bool(node.expressions) and str(node.this).lower() == name
+
+
+def _is_parsed(node: exp.Expression | None) -> bool:
+    return isinstance(node, exp.ParseJSON) or _is_call(node, "json_parse")
+
+
+def _is_cast_to_json(request: Call, node: exp.Expression) -> bool:
+    """Whether it is a cast that makes JSON; one of JSON leaves it as it is."""
+    return isinstance(node, exp.Cast) and request.compiler.expr(node.this, request.scope).type != JSON
 
 
 def _size(request: Call) -> Expr:

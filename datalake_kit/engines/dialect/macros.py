@@ -248,6 +248,11 @@ MACROS: dict[str, str] = {
         "lambda k: CAST(to_json(k) AS VARCHAR) || ':' || CAST(json_extract(j, '$.\"' || k || '\"') AS VARCHAR)), ',') "
         "|| '}' ELSE error('NOT ALIKE: json_format of nested objects; use json_extract of the text') END"
     ),
+    "dk_json_in_order(j)": (
+        "CASE WHEN dk_json_sorted(j) <> CAST(j AS VARCHAR) "
+        "THEN error('NOT ALIKE: json_format of an object whose keys are not in order, which Athena sorts or not, after "
+        "how the value was made; write json_format(json_parse(json_format(value)))') ELSE dk_json_sorted(j) END"
+    ),
     # Trino reads no further than the path goes, so a text that is broken may still give a value there.
     "dk_json_readable(x, k)": (
         "CASE WHEN json_valid(x) THEN true "
