@@ -181,10 +181,10 @@ FILE = st.tuples(
 NAMES = st.sampled_from(
     [None, None, {"customfield_1": "Points"}, [{"id": "customfield_2", "name": "Due", "schema": {"type": "string"}}]]
 )
-STEPS = st.lists(st.tuples(st.lists(FILE, min_size=1, max_size=2), NAMES), min_size=3, max_size=6)
+STEPS = st.lists(st.tuples(st.lists(FILE, min_size=1, max_size=2), NAMES), min_size=3, max_size=5)
 # To make an example smaller would take minutes.
 FEW_LONG = settings(
-    max_examples=8, deadline=None, suppress_health_check=list(HealthCheck), phases=(Phase.reuse, Phase.generate)
+    max_examples=6, deadline=None, suppress_health_check=list(HealthCheck), phases=(Phase.reuse, Phase.generate)
 )
 
 
@@ -409,6 +409,8 @@ def test_a_folder_that_is_not_for_this_is_refused(landing: Landing, tmp_path: Pa
         refresh(landing.lake, other)
     with pytest.raises(TableNotFoundError, match="refresh"):
         read(other)
+    with pytest.raises(ParameterError, match="cannot be written"):
+        refresh(landing.lake, other / "notes.txt" / "out")
 
 
 def test_what_cannot_be_read_is_made_again(landing: Landing) -> None:

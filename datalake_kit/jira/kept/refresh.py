@@ -91,7 +91,7 @@ def refresh(
     Raises
     ------
     ParameterError
-        `out` holds other files, or is the table itself.
+        `out` holds other files, is the table itself, or cannot be written.
     NotFoundError
         No such table.
     DataError
@@ -107,7 +107,6 @@ def refresh(
     paths = [local_path(f) for f in lake.table(table).files()]
     _refuse_other_folder(folder, paths)
     given = read_fields(names)
-    folder.mkdir(parents=True, exist_ok=True)
     with _alone(folder):
         return _refresh(folder, table, paths, given, full=full, started=started)
 
@@ -205,7 +204,12 @@ def made_with() -> str:
 @contextlib.contextmanager
 def _alone(folder: Path) -> Iterator[None]:
     """Wait until no other refresh of the folder runs, and keep others waiting; a process that ends lets go."""
-    with (folder / LOCK).open("a") as lock:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        opened = (folder / LOCK).open("a")
+    except OSError as error:
+        raise ParameterError(f"out={str(folder)!r} cannot be written ({error}). Give a folder that can.") from None
+    with opened as lock:
         try:
             import fcntl
         except ImportError:  # Windows: the file cannot be locked this way, and runs must not overlap
