@@ -223,8 +223,11 @@ def test_a_change_whose_interval_leaves_the_sprint_is_uncertain() -> None:
 
 def test_what_cannot_be_asked() -> None:
     frame = to_frame(SCOPE_CREEP)
-    with pytest.raises(ParameterError, match="freq='week'"):
-        burndown(frame, 101, freq="week", phases=PHASES, until=UNTIL)
+    for freq in ("week", "-1D", 5, ""):
+        with pytest.raises(ParameterError, match=f"freq={freq!r}"):
+            burndown(frame, 101, freq=freq, phases=PHASES, until=UNTIL)  # type: ignore[arg-type]
+    with pytest.raises(ParameterError, match="calendar="):
+        burndown(frame, 101, calendar="UTC", phases=PHASES, until=UNTIL)  # type: ignore[arg-type]
     with pytest.raises(DataError, match="No issue was ever in a sprint 9"):
         burndown(frame, 9, phases=PHASES, until=UNTIL)
     found = burndown(frame.drop(columns="story_points"), 101, phases=PHASES, until=UNTIL)

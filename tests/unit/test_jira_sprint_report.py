@@ -332,6 +332,25 @@ def test_what_is_no_sprint_is_refused(sprint: Any) -> None:
         scope(to_frame([story("A-1")]), sprint, until=UNTIL)
 
 
+def test_what_is_said_of_sprints_is_read_or_refused() -> None:
+    frame = to_frame([story("A-1", (30.0, "status", "Done"), points=3)])
+    ends = (START + timedelta(hours=20)).isoformat()
+    as_texts = pd.DataFrame({"sprint_id": ["101"], "state": ["CLOSED"], "completed": [ends]})
+    assert report(frame, until=UNTIL, sprints=as_texts)["completed_issues"].to_list() == [0]
+    for wrong in ({"end": "soon"}, {"state": "over"}, {"sprint_id": "first", "state": "closed"}):
+        with pytest.raises(DataError, match="sprints= has"):
+            report(frame, until=UNTIL, sprints=pd.DataFrame([{"sprint_id": 101} | wrong]))
+    with pytest.raises(ColumnNotFoundError, match="sprints="):
+        report(frame, until=UNTIL, sprints="dates")
+    for until in (5, pd.NaT, ""):
+        with pytest.raises(ParameterError, match="until="):
+            report(frame, until=until)
+    with pytest.raises(ColumnNotFoundError, match="changes has no column"):
+        report(frame, pd.DataFrame(), until=UNTIL)
+    with pytest.raises(ParameterError, match="no frame"):
+        report(frame, "changes", until=UNTIL)  # type: ignore[arg-type]
+
+
 def test_estimates_that_are_no_numbers_are_refused() -> None:
     frame = to_frame([story("A-1", points=3)])
     for wrong in (frame.assign(story_points="many"), frame.assign(story_points=pd.Timestamp("2026-03-02"))):

@@ -42,7 +42,9 @@ def estimate_column(df: pd.DataFrame, points: str | None = None) -> str | None:
     """
     if points is not None:
         if points not in df.columns:
-            raise ColumnNotFoundError(f"points={points!r} is no column. {did_you_mean(points, map(str, df.columns))}")
+            raise ColumnNotFoundError(
+                f"points={points!r} is no column. {did_you_mean(str(points), map(str, df.columns))}"
+            )
         return points
     records = [r for r in df.attrs.get(ATTRIBUTE, []) if not r["part"] and r["column"] in df.columns]
     for name in _NAMES:

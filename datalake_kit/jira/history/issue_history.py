@@ -11,12 +11,12 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from datalake_kit.errors import ColumnNotFoundError, DataError, ParameterError
+from datalake_kit.errors import ColumnNotFoundError, DataError
 from datalake_kit.jira.fields.plan import connect
 from datalake_kit.jira.history.calendar import NO_INSTANT, to_micros
-from datalake_kit.jira.history.changelog import COLUMNS, read_history
+from datalake_kit.jira.history.changelog import read_history
 from datalake_kit.jira.history.changelog_entries import read_entries, read_no_entries
-from datalake_kit.jira.history.issue_rows import require_status
+from datalake_kit.jira.history.issue_rows import check_changes, require_status
 from datalake_kit.jira.history.issue_versions import as_texts, register_versions
 from datalake_kit.jira.history.statuses import Codes, Mentions, Statuses, code_statuses
 
@@ -81,11 +81,7 @@ def _check(df: pd.DataFrame) -> None:
 
 def _given(changes: pd.DataFrame, df: pd.DataFrame) -> pa.Table:
     """The changes of status of a frame of changes; refused when it has none and the changelogs tell of some."""
-    if not isinstance(changes, pd.DataFrame):
-        raise ParameterError(f"changes={changes!r:.60} is no frame. Give what dk.jira.changelog gave.")
-    missing = [name for name in COLUMNS if name not in changes.columns and name not in ("key", "author", "exact")]
-    if missing:
-        raise ColumnNotFoundError(f"changes has no column {missing[0]!r}. Give what dk.jira.changelog gave.")
+    check_changes(changes)
     of_jira = changes["field_id"].isna() | (changes["field_id"] == "status")  # a custom field may have that name, too
     moves = changes[(changes["field"] == "status") & of_jira]
     if moves["changed_at"].isna().any() or moves["id"].isna().any():

@@ -11,9 +11,14 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow.compute as pc
 
-from datalake_kit.errors import DataError
+from datalake_kit.errors import ColumnNotFoundError, DataError, ParameterError
 from datalake_kit.jira.history.calendar import to_micros
 from datalake_kit.jira.history.issue_versions import as_texts, read_instants
+
+_NEEDED = (
+    "id", "field", "field_id", "from_value", "from_text", "to_value", "to_text", "changed_at", "not_before",
+    "not_after", "source",
+)  # fmt: skip
 
 
 def rows_of(ids: pd.Series[Any], newest: pd.DataFrame) -> npt.NDArray[np.int64]:
@@ -36,6 +41,21 @@ def is_told_of(df: pd.DataFrame, field: str) -> bool:
         return False
     pattern = rf'"field"\s*:\s*{re.escape(json.dumps(field))}'
     return bool(df["changelog"].str.contains(pattern, regex=True).fillna(False).any())
+
+
+def check_changes(changes: Any) -> None:
+    """Refuse what `dk.jira.changelog` did not give.
+
+    Raises
+    ------
+    ParameterError, ColumnNotFoundError
+        It is no frame, or lacks a column.
+    """
+    if not isinstance(changes, pd.DataFrame):
+        raise ParameterError(f"changes={changes!r:.60} is no frame. Give what dk.jira.changelog gave.")
+    for name in _NEEDED:
+        if name not in changes.columns:
+            raise ColumnNotFoundError(f"changes has no column {name!r}. Give what dk.jira.changelog gave.")
 
 
 def require_status(changes: pd.DataFrame, df: pd.DataFrame) -> None:

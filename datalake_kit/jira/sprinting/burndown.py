@@ -213,6 +213,8 @@ class _Course:
         zone = self.calendar.zone if self.calendar else "UTC"
         first, last = instants(at[[0, -1]]).dt.tz_convert(zone)
         try:
+            if not isinstance(freq, str) or pd.tseries.frequencies.to_offset(freq).n < 1:
+                raise ValueError("it does not go forward")
             grid = pd.date_range(first.floor(freq, ambiguous=True, nonexistent="shift_forward"), last, freq=freq)
         except ValueError as error:
             raise ParameterError(

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from datalake_kit.errors import ColumnNotFoundError, DataError, ParameterError
+from datalake_kit.errors import ColumnNotFoundError, DataError, ParameterError, did_you_mean
 from datalake_kit.jira.fields.names import ATTRIBUTE
 from datalake_kit.jira.history.calendar import to_micros
 from datalake_kit.jira.history.changelog import changelog
 from datalake_kit.jira.history.estimate import estimate_column, estimates
 from datalake_kit.jira.history.intervals import as_intervals
-from datalake_kit.jira.history.issue_rows import is_told_of, require_status, rows_of, with_rows
+from datalake_kit.jira.history.issue_rows import check_changes, is_told_of, require_status, rows_of, with_rows
 from datalake_kit.jira.history.issue_versions import read_instants
 from datalake_kit.jira.history.phases import PHASES, is_in
 from datalake_kit.jira.history.steps import Codes, Flags, Steps
@@ -71,6 +72,8 @@ def gather(df: pd.DataFrame, changes: pd.DataFrame | None, request: Request, *on
     newest = _newest(df)
     present = sprints_of(newest, request.sprint_field)
     given = changes is not None
+    if given:
+        check_changes(changes)
     if changes is None:
         changes = changelog(df, fields=_fields(df, points))
     moves = add_ids(_sprint_changes(changes, df, newest, request.sprint_field), df)
@@ -192,13 +195,40 @@ def _sprint_table(
 
 def _override(table: pd.DataFrame, given: pd.DataFrame) -> pd.DataFrame:
     """What the caller knows of sprints goes before what the issues say."""
-    if "sprint_id" not in given.columns or not len(_NAMES & set(given.columns)):
+    if not isinstance(given, pd.DataFrame) or "sprint_id" not in given.columns or not len(_NAMES & set(given.columns)):
         raise ColumnNotFoundError(f"sprints= needs the column sprint_id, and of {sorted(_NAMES)} what is known.")
     better = given[[c for c in given.columns if c in _NAMES]].drop_duplicates("sprint_id", keep="last")
+    better = better.assign(sprint_id=_read_ids(better["sprint_id"]))
     for name in set(_DATES) & set(better.columns):
-        better = better.assign(**{name: pd.to_datetime(better[name], utc=True).astype("datetime64[us, UTC]")})
+        better = better.assign(**{name: _read_dates(better[name])})
+    if "state" in better.columns:
+        better = better.assign(state=_read_states(better["state"]))
     merged = better.set_index("sprint_id").combine_first(table.set_index("sprint_id")).reset_index()
     return merged[merged["sprint_id"].isin(table["sprint_id"])][table.columns]
+
+
+def _read_ids(ids: pd.Series[Any]) -> pd.Series[int]:
+    try:
+        return pd.to_numeric(ids).astype("int64")
+    except (ValueError, TypeError) as error:
+        raise DataError(f"sprints= has a sprint_id that is no whole number ({error}).") from error
+
+
+def _read_dates(dates: pd.Series[Any]) -> pd.Series[Any]:
+    try:
+        return pd.to_datetime(dates, utc=True).astype("datetime64[us, UTC]")
+    except (ValueError, TypeError) as error:
+        raise DataError(f"sprints= has a {dates.name} that is no instant ({error}).") from error
+
+
+def _read_states(states: pd.Series[Any]) -> pd.Series[str]:
+    folded = states.astype("str").str.casefold()
+    wrong = folded.notna() & ~folded.isin(_ORDER)
+    if wrong.any():
+        raise DataError(
+            f"sprints= has the state {states[wrong].iloc[0]!r}. {did_you_mean(str(states[wrong].iloc[0]), _ORDER)}"
+        )
+    return folded
 
 
 @dataclass(frozen=True)
@@ -239,9 +269,11 @@ def _until(value: Any, df: pd.DataFrame, changes: pd.DataFrame) -> pd.Timestamp:
         latest: pd.Timestamp = pd.Series([c.max() for c in [*columns, changes["changed_at"]]]).max()
         return latest
     try:
-        until = pd.Timestamp(value)
+        until = pd.Timestamp(value if isinstance(value, str | date | np.datetime64) else "")
     except (ValueError, TypeError) as error:
         raise ParameterError(f"until={value!r} is no instant, such as '2026-03-31T17:00Z' ({error}).") from error
+    if pd.isna(until):
+        raise ParameterError(f"until={value!r} is no instant, such as '2026-03-31T17:00Z'.")
     return until.tz_localize("UTC") if until.tzinfo is None else until.tz_convert("UTC")
 
 
