@@ -194,6 +194,13 @@ def course(**columns: object) -> pd.DataFrame:
     return pd.DataFrame({**frame, **columns})
 
 
+def rising() -> pd.DataFrame:
+    """The same as a burnup has it."""
+    frame = course()
+    frame["ideal_issues"] = 5.0 - frame["ideal_issues"]
+    return frame.drop(columns=["remaining_issues", "remaining_points"])
+
+
 def test_burndown_is_a_step_line_with_its_changes_and_the_ideal() -> None:
     ax = pictures.burndown(course())
     remaining, ideal = ax.lines[:2]
@@ -207,8 +214,16 @@ def test_burndown_is_a_step_line_with_its_changes_and_the_ideal() -> None:
 
 
 def test_burnup_has_scope_and_completed_work() -> None:
-    texts = said(pictures.burnup(course()))
-    assert {"scope 6", "completed 1", "ideal 0"} <= set(texts)
+    assert {"scope 6", "completed 1", "ideal 5"} <= set(said(pictures.burnup(rising())))
+    with pytest.raises(DataError, match="burndown"):
+        pictures.burnup(course())
+
+
+def test_what_is_no_forecast_and_what_is_no_frame_is_refused() -> None:
+    with pytest.raises(ParameterError, match="no forecast"):
+        pictures.forecast(course())  # type: ignore[arg-type]
+    with pytest.raises(ParameterError, match="no frame"):
+        pictures.links([course()])  # type: ignore[arg-type]
 
 
 def test_points_are_drawn_where_there_are_any() -> None:
@@ -331,7 +346,7 @@ def test_names_in_a_graph_do_not_cover_each_other_and_stand_the_same_each_time(c
 
 EMPTY = {
     "cumulative_flow": flow(["Done"]), "aging": work(1, 1), "cycle_time_scatter": cycles([1.0]),
-    "cycle_time_histogram": cycles([1.0]), "burndown": course(), "burnup": course(), "velocity": sprints(1),
+    "cycle_time_histogram": cycles([1.0]), "burndown": course(), "burnup": rising(), "velocity": sprints(1),
     "links": pd.DataFrame({"from_key": ["A-1"], "to_key": ["A-2"], "words": ["blocks"]}),
 }  # fmt: skip
 

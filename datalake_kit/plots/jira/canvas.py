@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 from matplotlib.transforms import ScaledTranslation
 
-from datalake_kit.errors import ColumnNotFoundError, DataError, did_you_mean
+from datalake_kit.errors import ColumnNotFoundError, DataError, ParameterError, did_you_mean
 from datalake_kit.plots import style
 from datalake_kit.plots.jira.lettering import drawable, families
 
@@ -38,7 +38,9 @@ def new_axes(ax: Axes | None, height: float, *, width: float = 9.0) -> Axes:
 
 
 def require(df: pd.DataFrame, *columns: str) -> None:
-    """Refuse a frame that lacks a column."""
+    """Refuse a frame that lacks a column, and what is no frame."""
+    if not isinstance(df, pd.DataFrame):
+        raise ParameterError(f"A {type(df).__name__} is no frame: give a frame with {', '.join(columns)}.")
     for name in columns:
         if name not in df.columns:
             raise ColumnNotFoundError(f"The frame has no column {name!r}. {did_you_mean(name, map(str, df.columns))}")

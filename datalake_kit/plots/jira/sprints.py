@@ -87,7 +87,7 @@ def burnup(course: pd.DataFrame, ax: Axes | None = None, *, unit: Unit | None = 
     ColumnNotFoundError
         A column is missing.
     DataError
-        There is no row, or nothing in this unit.
+        There is no row, nothing in this unit, or it is the course of a burndown.
 
     Examples
     --------
@@ -98,6 +98,8 @@ def burnup(course: pd.DataFrame, ax: Axes | None = None, *, unit: Unit | None = 
     ['completed 2', 'ideal 4', 'scope 5']
     """
     unit = _unit(course, "completed", unit)
+    if f"remaining_{unit}" in course.columns:
+        raise DataError("This is the course of a burndown, whose ideal falls. Give what dk.jira.burnup gives.")
     lines = {
         "scope": (f"scope_{unit}", ":", style.TEXT),
         "completed": (f"completed_{unit}", "-", style.DHI),
