@@ -34,12 +34,21 @@ def cast_column(column: pa.ChunkedArray, kind: str) -> pa.ChunkedArray | None:
 
 
 def _are_numbers(column: pa.ChunkedArray) -> bool:
+    if _are_short_decimals(column):
+        return True
     if pc.any(pc.match_substring_regex(column, r"[^0-9eE+.\-]")).as_py():
         return False
     if pc.any(pc.match_substring_regex(column, r"[eE]\+?\d{3}")).as_py() and not _are_finite(column):
         return False
     long = pc.filter(column, pc.match_substring_regex(column, r"^-?\d{16,}$")).to_pylist()
     return all(Decimal(repr(float(text))) == Decimal(text) for text in long if text is not None)
+
+
+def _are_short_decimals(column: pa.ChunkedArray) -> bool:
+    """Whether all texts are so short and plain that nothing is left to ask: of the regular expressions none matches."""
+    longest = pc.max(pc.binary_length(column)).as_py()
+    rest = pc.ascii_ltrim(column, "0123456789.-")
+    return bool(longest < 16 and pc.max(pc.binary_length(rest)).as_py() == 0)
 
 
 def _are_finite(column: pa.ChunkedArray) -> bool:
