@@ -336,7 +336,8 @@ def test_what_is_said_of_sprints_is_read_or_refused() -> None:
     frame = to_frame([story("A-1", (30.0, "status", "Done"), points=3)])
     ends = (START + timedelta(hours=20)).isoformat()
     as_texts = pd.DataFrame({"sprint_id": ["101"], "state": ["CLOSED"], "completed": [ends]})
-    assert report(frame, until=UNTIL, sprints=as_texts)["completed_issues"].to_list() == [0]
+    found = report(frame, until=UNTIL, sprints=as_texts)
+    assert found[["state", "completed_issues"]].values.tolist() == [["closed", 0]]
     for wrong in ({"end": "soon"}, {"state": "over"}, {"sprint_id": "first", "state": "closed"}):
         with pytest.raises(DataError, match="sprints= has"):
             report(frame, until=UNTIL, sprints=pd.DataFrame([{"sprint_id": 101} | wrong]))

@@ -28,36 +28,35 @@ _STYLES = ("--", "-.", ":", (0, (1, 1)), (0, (5, 1)))
 def forecast(found: Forecast, ax: Axes | None = None, *, scope: str | None = None) -> Axes:
     """Draw how the trials of a forecast came out, with a line at each percentile.
 
-        Parameters
-        ----------
-        found
-            What `dk.jira.forecast` gives.
-        ax
-            Where to draw; None: a new figure.
-        scope
-            Whose work it is, for the title.
+    Parameters
+    ----------
+    found
+        What `dk.jira.forecast` gives.
+    ax
+        Where to draw; None: a new figure.
+    scope
+        Whose work it is, for the title.
 
-        Returns
-        -------
-        matplotlib.axes.Axes
-            When: trials by the date on which the last item was done. How many: trials by the number of items.
+    Returns
+    -------
+    matplotlib.axes.Axes
+        When: trials by the date on which the last item was done. How many: trials by the number of items.
 
-        Raises
-        ------
-        DataError
-            The forecast has no trial.
-        ParameterError
-            It is no forecast.
+    Raises
+    ------
+    DataError
+        The forecast has no trial.
+    ParameterError
+        It is no forecast.
 
-        Examples
-        --------
-        >>> weeks = pd.date_range("2026-01-05", periods=9, freq="W-MON", tz="UTC").as_unit("us")
-        >>> past = pd.DataFrame({"period_start": weeks[:-1], "period_end": weeks[1:], "finished": [3, 4] * 4,
-        ...                      "complete": True, "freq": "W", "zone": "UTC"})
-        >>> from datalake_kit.errors import ParameterError
-    from datalake_kit.jira.flow.forecast import forecast as measure
-        >>> forecast(measure(past, items=7, trials=100)).get_ylabel()
-        'trials'
+    Examples
+    --------
+    >>> weeks = pd.date_range("2026-01-05", periods=9, freq="W-MON", tz="UTC").as_unit("us")
+    >>> past = pd.DataFrame({"period_start": weeks[:-1], "period_end": weeks[1:], "finished": [3, 4] * 4,
+    ...                      "complete": True, "freq": "W", "zone": "UTC"})
+    >>> from datalake_kit.jira.flow.forecast import forecast as measure
+    >>> forecast(measure(past, items=7, trials=100)).get_ylabel()
+    'trials'
     """
     if not isinstance(found, Forecast):
         raise ParameterError(f"A {type(found).__name__} is no forecast. Give what dk.jira.forecast gives.")
