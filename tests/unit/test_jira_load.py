@@ -323,6 +323,15 @@ def test_a_column_beside_the_fields_may_be_of_another_type_in_each_file(
     assert issues.report.adds_up
 
 
+def test_an_id_is_the_same_whether_it_is_a_text_or_a_number(tmp_path: Path) -> None:
+    fields = ['{"summary": "a"}', '{"summary": "b"}', '{"summary": "c"}']
+    for number, ids in enumerate((["1", "2", None], [1, 2, None], pa.array([1, 2, None], pa.float64()))):
+        land(tmp_path, number, pa.table({"id": ids, "fields": fields}))
+    issues = load(tmp_path)
+    assert issues.frame()["id"].to_list() == ["1", "2"]
+    assert (issues.report.rows_superseded, issues.report.rows_rejected, issues.report.adds_up) == (4, 3, True)
+
+
 def test_a_text_that_is_no_utf8_is_an_error_that_names_the_file(tmp_path: Path) -> None:
     text = pa.array([b'{"summary": "\xff"}'], pa.binary())
     bad = pa.Array.from_buffers(pa.string(), 1, text.buffers())

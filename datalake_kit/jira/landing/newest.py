@@ -231,11 +231,12 @@ def read(group: Group) -> str:
     return f"read_parquet([{paths}], {options})"
 
 
-_ID = "nullif(trim(CAST(id AS VARCHAR)), '')"
+def _id(group: Group) -> str:
+    return f"nullif(trim({_others(group)['id'][1]}), '')"
 
 
 def _ids(group: Group) -> str:
-    rows = f"SELECT _path, file_row_number AS row, {_ID} AS id FROM {read(group)}"
+    rows = f"SELECT _path, file_row_number AS row, {_id(group)} AS id FROM {read(group)}"
     return f"SELECT rank, row, id FROM ({rows}) JOIN _files ON path = _path"
 
 
@@ -246,7 +247,7 @@ def _check(source: Source, group: Group, *, check_all: bool) -> str:
     """
     key = _others(group).get("key", ("", "CAST(NULL AS VARCHAR)"))[1]
     fields, updated = _document(source, group)
-    rows = f"SELECT _path, file_row_number AS row, {_ID} AS id, {key} AS key, {fields} FROM {read(group)}"
+    rows = f"SELECT _path, file_row_number AS row, {_id(group)} AS id, {key} AS key, {fields} FROM {read(group)}"
     doubtful = "updated IS NULL" if check_all else "again AND updated IS NULL"
     return f"""
         SELECT rank, row, id, CASE WHEN reason IS NOT NULL THEN key END AS key, reason, again,
