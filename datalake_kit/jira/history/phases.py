@@ -65,8 +65,6 @@ def is_in(intervals: pd.DataFrame, wanted: str | Iterable[str]) -> pd.Series[boo
     if isinstance(wanted, str):
         return _in_phase(intervals, [wanted]) if wanted in PHASES else _in_status(intervals, [wanted])
     names = list(wanted) if isinstance(wanted, Iterable) else [wanted]
-    if not all(isinstance(name, str) for name in names):
-        raise ParameterError(f"{wanted!r:.60} names no phase and no status. Give a text, or a list of texts.")
     odd = [name for name in names if not isinstance(name, str)]
     if odd:
         raise ParameterError(f"{odd[0]!r} is no name of a status. Give names as text; leave out what is missing.")
