@@ -5,7 +5,7 @@ from __future__ import annotations
 import fnmatch
 import os
 import shutil
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar, overload
@@ -130,7 +130,7 @@ def files_in(folder: str | Place, pattern: str = "*") -> list[Place]:
     return [root / n for n in names if fnmatch.fnmatchcase(n, pattern)]
 
 
-def fingerprint(file: Place) -> Hashable:
+def fingerprint(file: Place) -> tuple[int, int | str]:
     """Return what changes when the content of a file changes: size and time, on S3 size and ETag. For caches."""
     if isinstance(file, S3Path):
         known = file.stat()

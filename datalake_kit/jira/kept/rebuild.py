@@ -37,7 +37,7 @@ class Landing:
     """Landed files: what they are, what tells whether one changed since, and what the user knows of the fields."""
 
     files: list[LandedFile]
-    fingerprints: list[list[int]]
+    fingerprints: list[list[int | str]]
     given: dict[str, FieldInfo]
     made_with: str
 

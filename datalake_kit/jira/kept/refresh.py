@@ -141,7 +141,7 @@ def _refresh(
 
 def _look(paths: list[Path], given: dict[str, Any]) -> Landing:
     """Read the footers of landed files; what tells that a file changed is taken before it is read."""
-    fingerprints = [list(fingerprint(path)) for path in paths]  # type: ignore[call-overload]
+    fingerprints = [list(fingerprint(path)) for path in paths]
     return Landing([look_at(path) for path in paths], fingerprints, given, made_with())
 
 
@@ -168,7 +168,7 @@ def _obstacle(layers: Layers, state: State, paths: list[Path]) -> str:
     for file, known in zip(state.landed, state.fingerprints, strict=True):
         if file.path not in there:
             return f"a landed file is gone: {file.path.name}"
-        if list(fingerprint(file.path)) != known:  # type: ignore[call-overload]
+        if list(fingerprint(file.path)) != known:
             return f"a landed file changed: {file.path.name}"
     return ""
 

@@ -59,7 +59,7 @@ class State:
     made_with: str
     generation: int
     landed: list[LandedFile]
-    fingerprints: list[list[int]]
+    fingerprints: list[list[int | str]]
     records: list[list[Any]]  # names and schema that came in documents, and when the last file that says so landed
     fields: dict[str, FieldState] = field(default_factory=dict)
     numbers_given: int = 0  # to fields and to columns beside them; none is given twice

@@ -55,7 +55,8 @@ def file_time(path: Path) -> tuple[datetime, bool]:
     for pattern in _TIMES:
         for found in reversed(list(pattern.finditer(path.name))):
             try:
-                return datetime(*(int(part) for part in found.groups()), tzinfo=UTC), True  # type: ignore[misc, arg-type]
+                year, month, day, hour, minute, second = (int(part) for part in found.groups())
+                return datetime(year, month, day, hour, minute, second, tzinfo=UTC), True
             except ValueError:
                 continue
     return datetime.fromtimestamp(path.stat().st_mtime, tz=UTC), False
