@@ -33,7 +33,11 @@ def contents(root: Path) -> dict[str, str]:
 def test_its_tables(demo_lake: Path) -> None:
     with connect(demo_lake) as lake:
         names = set(lake.tables()["database"] + "." + lake.tables()["table"])
-        assert {f"taxi.{t}" for t in TABLES} | {"jiralake.jira_raw", "irradiance.points_year"} <= names
+        assert {f"taxi.{t}" for t in TABLES} | {
+            "jiralake.jira_raw",
+            "jiralake.jira_history",
+            "irradiance.points_year",
+        } <= names
         rows = {t: int(lake.sql(f"SELECT count(*) AS n FROM taxi.{t}")["n"][0]) for t in TABLES}
     assert rows == {
         "table_1": 2200, "table_2": 2022, "table_3": 1920, "table_4": 1995, "table_5": 294, "table_6": 2130,
@@ -88,7 +92,7 @@ def test_killed_before_its_marker_was_there(tmp_path: Path) -> None:
 def test_it_shows_each_stage_with_its_seconds(demo_lake: Path, capsys: pytest.CaptureFixture[str]) -> None:
     build_demo(demo_lake)
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split(":")[0] for line in lines] == ["taxi", "jiralake", "_raw/satellite", "irradiance"]
+    assert [line.split(":")[0] for line in lines] == ["taxi", "jiralake", "jiralake", "_raw/satellite", "irradiance"]
     assert all(line.endswith(" s") for line in lines)
 
 
