@@ -337,6 +337,12 @@ def test_the_fast_way_is_the_definition(rule: rules.Rule, usual: st.SearchStrate
     check()
 
 
+@pytest.mark.parametrize("key", [[], {}, 3, None])
+def test_a_category_whose_key_is_no_text_is_told_as_it_is(key: Any) -> None:
+    (category, *_) = rules.STATUS_CATEGORY.convert({"key": key, "name": "Doing"}) or (None,)
+    assert category == "Doing"
+
+
 @pytest.mark.parametrize(("rule", "usual"), EVERY, ids=[rule.name for rule, _ in EVERY])
 def test_no_odd_value_is_lost(rule: rules.Rule, usual: st.SearchStrategy[Any]) -> None:
     """A value of any shape, among usual ones, gives something in a column, and as the definition says."""

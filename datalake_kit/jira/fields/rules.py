@@ -224,7 +224,9 @@ _CATEGORY = {"new": "To Do", "indeterminate": "In Progress", "done": "Done", "un
 
 
 def _status_category(value: Any) -> str | None:
-    return _CATEGORY.get(key) if (key := pick(value, "key")) in _CATEGORY else as_text(pick(value, "name", "key"))
+    key = pick(value, "key")
+    known = _CATEGORY.get(key) if isinstance(key, str) else None
+    return known or as_text(pick(value, "name", "key"))
 
 
 def _in_english(category: str) -> str:
