@@ -378,7 +378,7 @@ def said(cells: list[Any]) -> set[Any]:
     found: set[Any] = set()
     for cell in cells:
         for text in (cell, *cell.split("; ")) if isinstance(cell, str) else ():
-            found.add(text)
+            found |= {text, float(text)} if is_number(text) else {text}
             if text[:1] in ("{", "["):
                 inner = list(leaves(json_or_none(text)))
                 found |= {way for leaf in inner for way in ways_to_say(leaf)} | said(
