@@ -189,7 +189,7 @@ def _links() -> dict[str, list[Document]]:
 
 
 def _comments(item: Item) -> Document:
-    rng = random.Random(team.SEED + item.number)  # noqa: S311 - a story, no secret
+    rng = random.Random(team.SEED + item.number)
     total = 0 if rng.random() < 0.6 or item.kind == "Epic" else rng.choice((1, 1, 2, 3, 7))
     spans = sorted(rng.random() for _ in range(total))
     said = []

@@ -182,7 +182,7 @@ class _Maker:
     ) -> Issue:
         """Derive one issue from a real document, below another issue when one is given."""
         key = f"{project}-{self.numbers[project]}"
-        rng = random.Random(f"{SEED}:{key}")  # noqa: S311 - a story, no secret
+        rng = random.Random(f"{SEED}:{key}")
         created = datetime(2026, 1, 6, tzinfo=UTC) + timedelta(
             seconds=rng.randrange(75 * 86400), milliseconds=rng.randrange(1000)
         )

@@ -116,7 +116,7 @@ class _Team:
     """Makes the issues, sprint by sprint."""
 
     def __init__(self) -> None:
-        self.rng = random.Random(SEED)  # noqa: S311 - a story, no secret
+        self.rng = random.Random(SEED)
         self.items: list[Item] = []
         self.backlog: list[Item] = []
         self.free = [FIRST_DAY + timedelta(hours=9, minutes=10 * n) for n in range(PEOPLE)]
@@ -293,7 +293,7 @@ def closed(sprint: Sprint) -> bool:
 
 def links() -> Iterator[tuple[Item, str, Item]]:
     """Pairs of issues that are linked: one, the name of the type, the other (outward: one blocks the other)."""
-    rng = random.Random(SEED + 1)  # noqa: S311 - a story, no secret
+    rng = random.Random(SEED + 1)
     stories = [i for i in items() if i.kind in ("Story", "Task", "Bug")]
     by_epic = {epic: [i for i in stories if i.epic and i.epic.summary == epic] for epic in EPICS}
     for below in by_epic.values():

@@ -35,8 +35,9 @@ class Source(ABC):
     def count(self) -> int:
         """Count the rows."""
 
-    def local_parquet(self, folder: str | Path) -> list[Path] | None:  # noqa: B027 (a database has none)
+    def local_parquet(self, folder: str | Path) -> list[Path] | None:
         """Return Parquet files with all rows, written into `folder` where there are none; None for a database."""
+        return None
 
     def type_and_largest(self, column: str) -> tuple[SqlType, Callable[[], Any]]:
         """Give the type of a column of a database, and what asks for its largest value."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 import warnings
+from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -54,8 +55,9 @@ class _RowSource(Source):
         finally:
             own.close()
 
+    @abstractmethod
     def _relation(self, connection: Any) -> str:
-        raise NotImplementedError
+        """SQL for the rows."""
 
 
 class ParquetSource(_RowSource):
