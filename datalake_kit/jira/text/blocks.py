@@ -9,7 +9,6 @@ from typing import NamedTuple
 from datalake_kit.jira.text import inline
 from datalake_kit.jira.text.documents import LISTS, Node
 
-MOST_LEVELS = 60  # of lists and quotes that are indented; what is deeper stands as deep as the last
 _MOST_SPANNED = 100  # columns or rows; a wider span is a mistake
 
 

@@ -28,6 +28,8 @@ LISTS = frozenset({"bulletList", "decisionList", "orderedList", "taskList"})
 ITEMS = frozenset({"blockTaskItem", "decisionItem", "listItem", "taskItem"})
 ROWS = frozenset({"tableRow"})
 CELLS = frozenset({"tableCell", "tableHeader"})
+IN_LINES = frozenset({"paragraph", "heading", "caption", "taskItem", "decisionItem"})  # hold what stands in lines
+MOST_LEVELS = 60  # of lists and quotes that are indented; what is deeper stands as deep as the last
 # Nodes that hold others and say little or nothing themselves.
 CONTAINERS = frozenset(
     {

@@ -7,7 +7,6 @@ from typing import Any
 
 from datalake_kit.jira.text import inline
 from datalake_kit.jira.text.blocks import (
-    MOST_LEVELS,
     Block,
     as_cell,
     code_block,
@@ -20,10 +19,12 @@ from datalake_kit.jira.text.blocks import (
 from datalake_kit.jira.text.documents import (
     BLOCK_ATOMS,
     CELLS,
+    IN_LINES,
     INLINE_ATOMS,
     ITEMS,
     KNOWN_NODES,
     LISTS,
+    MOST_LEVELS,
     Node,
     atom_text,
     first_number,
@@ -35,7 +36,6 @@ from datalake_kit.jira.text.documents import (
 )
 from datalake_kit.jira.text.inline import Segment
 
-_LINES = frozenset({"paragraph", "heading", "caption", "taskItem", "decisionItem"})
 _PANELS = {"info": "Info", "note": "Note", "tip": "Tip", "warning": "Warning", "error": "Error", "success": "Success"}
 
 Part = Segment | Block
@@ -57,7 +57,7 @@ def _visit(node: Node, parts: list[Part]) -> Part:
             return _atom(node)
         if kind in BLOCK_ATOMS:
             return Block(kind, inline.paragraph([_atom(node)]))
-    if kind in _LINES:  # then so does what a node that is not known holds
+    if kind in IN_LINES:  # then so does what a node that is not known holds
         parts = [inner for part in parts for inner in _in_line(part)]
     if kind == "heading":
         return _heading(node, parts)

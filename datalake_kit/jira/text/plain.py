@@ -8,10 +8,12 @@ from typing import Any, NamedTuple
 
 from datalake_kit.jira.text.documents import (
     CELLS,
+    IN_LINES,
     INLINE_ATOMS,
     ITEMS,
     KNOWN_NODES,
     LISTS,
+    MOST_LEVELS,
     Node,
     atom_text,
     first_number,
@@ -22,9 +24,7 @@ from datalake_kit.jira.text.documents import (
 )
 
 _KEPT_EMPTY = CELLS | ITEMS  # an empty cell or item still has its place
-_LINES = frozenset({"paragraph", "heading", "caption", "taskItem", "decisionItem"})  # hold what stands in lines
 _ON_LINES = ITEMS | {"table", "mediaGroup", "mediaSingle", "paragraph", "expand", "nestedExpand"}
-_MOST_LEVELS = 60  # of lists that are indented; what is deeper stands as deep as the last
 
 
 class Piece(NamedTuple):
@@ -59,7 +59,7 @@ def _visit(node: Node, parts: list[Piece]) -> Piece:
 
 
 def _block_text(node: Node, parts: list[Piece]) -> str:
-    if node.kind in _LINES:  # then so does a node that is not known
+    if node.kind in IN_LINES:  # then so does a node that is not known
         parts = [part if part.kind in KNOWN_NODES else part._replace(inline=True) for part in parts]
     blocks = _blocks(parts)
     own = own_text(node, holds=bool(parts))
@@ -107,7 +107,7 @@ def _list_text(node: Node, blocks: list[Piece]) -> str:
     lines = []
     for block in blocks:
         marker = {"orderedList": f"{number}. ", "decisionList": "<> "}.get(node.kind, "- ")
-        if block.levels > _MOST_LEVELS:
+        if block.levels > MOST_LEVELS:
             lines.append(block.text)
         elif block.kind in LISTS:  # a task list holds the lists below its items directly
             lines.append("  " + block.text.replace("\n", "\n  "))
