@@ -148,7 +148,7 @@ JIRA = {
     "flow": {"fields", "history"},
     "sprinting": {"fields", "history", "relations"},
     "redaction": {"fields"},
-    "exporting": set(),
+    "exporting": {"fields"},
 }
 
 

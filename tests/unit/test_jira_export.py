@@ -21,10 +21,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from datalake_kit import jira
-from datalake_kit.errors import DataError
+from datalake_kit.errors import DataError, ParameterError
 from datalake_kit.jira.exporting import excel as export_excel
 from datalake_kit.jira.exporting.excel import sheet_names
 from datalake_kit.jira.exporting.export import export
+from datalake_kit.jira.redaction.redact import redact
 
 DOCUMENTS = [json.loads(p.read_text()) for p in sorted((Path(__file__).parents[1] / "data" / "jira").glob("*.json"))]
 
@@ -313,3 +314,18 @@ def test_any_text_comes_back_from_parquet_and_csv(tmp_path: Path, texts: list[st
     back = [row[1] for row in rows(tmp_path / "a.csv")[1:]]
     for shown, text in zip(back, found, strict=True):
         assert shown in ((text or ""), "'" + (text or ""))
+
+
+@pytest.mark.parametrize("odd", [None, 5, "issues", [pd.DataFrame()], {"a": 5}])
+def test_what_is_no_frame_is_refused_in_words(tmp_path: Path, odd: Any) -> None:
+    with pytest.raises(ParameterError, match=r"export takes a frame.*\.frame\(\)"):
+        export(odd, tmp_path / "issues.csv")
+    with pytest.raises(ParameterError, match="redact takes a frame"):
+        redact(odd, key="sixteen bytes or more")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("keep", [None, 5, [5]])
+def test_columns_to_keep_are_names(keep: Any) -> None:
+    with pytest.raises(ParameterError, match="keep= takes names of columns"):
+        redact(pd.DataFrame({"key": ["A-1"]}), keep, key="sixteen bytes or more")

@@ -16,6 +16,7 @@ import pyarrow.types as pt
 from datalake_kit.errors import DataError, did_you_mean
 from datalake_kit.jira.exporting.columns import TEXT, Exported, plain_columns, replace_where
 from datalake_kit.jira.exporting.excel import write_excel
+from datalake_kit.jira.fields.named_frames import read_frames
 from datalake_kit.storage import write_atomically
 
 # A spreadsheet takes a text for a formula when it begins so, the wide forms of the signs too; numbers are harmless.
@@ -52,6 +53,8 @@ def export(frames: pd.DataFrame | Mapping[str, pd.DataFrame], path: str | Path) 
 
     Raises
     ------
+    ParameterError
+        `frames` is no frame and no dict of frames.
     DataError
         Another suffix; several frames for a format of one; more than Excel holds (1,048,576 rows with the heading,
         16,384 columns, 32,767 characters a cell).
@@ -64,7 +67,7 @@ def export(frames: pd.DataFrame | Mapping[str, pd.DataFrame], path: str | Path) 
     ...     export(issues, f"{folder}/issues.csv")[["column", "changed"]].values.tolist()
     [['key', 0], ['summary', 1]]
     """
-    named = {"data": frames} if isinstance(frames, pd.DataFrame) else dict(frames)
+    named = read_frames(frames, "export", "data")
     kind = Path(str(path)).suffix.casefold()
     writers: dict[str, Callable[[Any, dict[str, list[Exported]]], None]] = {
         ".csv": _write_csv,

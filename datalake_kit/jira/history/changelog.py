@@ -34,7 +34,7 @@ def changelog(df: pd.DataFrame, *, fields: Iterable[str] | str | None = None) ->
         `histories` or `values`, or a list of entries), or all their versions, of `dk.jira.load(...).versions()`.
     fields
         Only changes of these fields, by the names that Jira's changelog has for them (`"status"`, `"Sprint"`), by id
-        or by column. None: all.
+        or by column. None: all. A field that never changed has no rows.
 
     Returns
     -------

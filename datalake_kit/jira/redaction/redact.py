@@ -10,7 +10,8 @@ from typing import Any, cast, overload
 import numpy as np
 import pandas as pd
 
-from datalake_kit.errors import ColumnNotFoundError, DataError, did_you_mean
+from datalake_kit.errors import ColumnNotFoundError, DataError, ParameterError, did_you_mean
+from datalake_kit.jira.fields.named_frames import read_frames
 from datalake_kit.jira.fields.names import ATTRIBUTE, snake_case
 from datalake_kit.jira.fields.rules import JOINT
 from datalake_kit.jira.redaction.columns import HISTORY, Treatment, treat
@@ -63,6 +64,8 @@ def redact(
     ------
     ConfigError
         No key, or a short one.
+    ParameterError
+        `frames` is no frame and no dict of frames, or `keep` holds something else than names.
     ColumnNotFoundError
         No frame has a column of `keep`.
     DataError
@@ -74,7 +77,7 @@ def redact(
     >>> redact(issues, key="a key for this example").values.tolist()
     [['A-1', 'Done', 'person-2ab62a284621'], ['A-2', 'Done', 'person-2ab62a284621']]
     """
-    named = {"": frames} if isinstance(frames, pd.DataFrame) else dict(frames)
+    named = read_frames(frames, "redact", "")
     people = Pseudonyms(read_key(key))
     kept = _kept(named.values(), keep)
     for frame in named.values():
@@ -120,7 +123,10 @@ def redaction_plan(df: pd.DataFrame, keep: Iterable[str] | str = ()) -> pd.DataF
 
 
 def _kept(frames: Iterable[pd.DataFrame], keep: Iterable[str] | str) -> frozenset[str]:
-    kept = frozenset([keep] if isinstance(keep, str) else keep)
+    named = [keep] if isinstance(keep, str) else list(keep) if isinstance(keep, Iterable) else [keep]
+    if not all(isinstance(name, str) for name in named):
+        raise ParameterError(f"keep= takes names of columns, not {keep!r}.")
+    kept = frozenset(named)
     known = {str(name) for frame in frames for name in [*frame.columns, *frame.index.names]}
     for name in sorted(kept - known):
         raise ColumnNotFoundError(f"keep= names no column: {name!r}. {did_you_mean(name, known)}")
