@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from datalake_kit import jira
@@ -323,6 +323,7 @@ JSON = st.recursive(
 )  # fmt: skip
 
 
+@example({"field": ["Ann Secret"]}, "items")
 @given(JSON, st.sampled_from(["", "comments", "author", "items", "x"]))
 @settings(max_examples=300, deadline=None)
 def test_no_shape_of_json_lets_a_name_through(value: Any, at: str) -> None:

@@ -170,7 +170,8 @@ class JsonRedaction:
         """One item of a changelog, each side by its field."""
         names = {key.casefold(): key for key in value}
         fields = _field({key: value[name] for key, name in names.items()})
-        made = {name: value[name] for key, name in names.items() if key in ("field", "fieldid", "fieldtype")}
+        made = {names[key]: value[names[key]] for key in ("field", "fieldid", "fieldtype") if key in names}
+        made = {name: self._whole(v) if isinstance(v, dict | list) else v for name, v in made.items()}
         for number, text in (("from", "fromstring"), ("to", "tostring")):
             pair = [value.get(names.get(key, "")) for key in (number, text)]
             pair = list(self.redact_change(fields, *(v if v is None else str(v) for v in pair)))
