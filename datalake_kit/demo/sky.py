@@ -27,8 +27,8 @@ import pandas as pd
 
 from datalake_kit.demo.sky_land import land_mask, view_zenith
 from datalake_kit.demo.sky_model import YEAR, Sky
-from datalake_kit.irradiance.points import Grid, locate_points
-from datalake_kit.irradiance.product import MSG_MDSSFTD
+from datalake_kit.irradiance.describing.points import Grid, locate_points
+from datalake_kit.irradiance.describing.product import MSG_MDSSFTD
 from datalake_kit.storage import write_atomically
 
 __all__ = ["DISK_DAY", "MONTH", "build_satellite", "build_year", "count_satellite", "count_year"]

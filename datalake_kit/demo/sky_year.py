@@ -13,8 +13,8 @@ import pandas as pd
 import pyarrow as pa
 
 from datalake_kit.demo.sky_model import EPOCH, YEAR, Sky
-from datalake_kit.irradiance import store
-from datalake_kit.irradiance.product import MSG_MDSSFTD
+from datalake_kit.irradiance.describing.product import MSG_MDSSFTD
+from datalake_kit.irradiance.stored import daily
 from datalake_kit.storage import local_path
 
 __all__ = ["build"]
@@ -48,7 +48,7 @@ def build(
     """Write the days that are not there yet."""
     table = local_path(table)
     days = [date(YEAR, 1, 1) + timedelta(days=n) for n in range(365)]
-    digest = store.points_digest(points)
+    digest = daily.points_digest(points)
     absent = {d for d in days if not _is_finished(table, d, digest)}
     series = [_year_of(sky, p) for p in points.sort_values("point_id").itertuples()] if absent else []
     for number, day in enumerate(days):
@@ -56,11 +56,11 @@ def build(
             _write(table, day, number, series, digest)
         progress(1)
     named = {"quality_flag": flags}
-    store.write_table_info(table, MSG_MDSSFTD, points, step_seconds=STEP_SECONDS, origin=ORIGIN, flags=named)
+    daily.write_table_info(table, MSG_MDSSFTD, points, step_seconds=STEP_SECONDS, origin=ORIGIN, flags=named)
 
 
 def _is_finished(table: Path, day: date, digest: str) -> bool:
-    manifest = store.finished_manifest(table, day)
+    manifest = daily.finished_manifest(table, day)
     return manifest is not None and manifest.points == digest
 
 
@@ -91,8 +91,8 @@ def _write(table: Path, day: date, number: int, series: list[_Series], digest: s
     rows = pa.table(columns)
     names = tuple(v.name for v in MSG_MDSSFTD.variables)
     made = ((ORIGIN, 0, 0),)
-    manifest = store.DayManifest(MSG_MDSSFTD.name, day.isoformat(), names, digest, made, rows=rows.num_rows)
-    store.write_day(table, day, rows, manifest)
+    manifest = daily.DayManifest(MSG_MDSSFTD.name, day.isoformat(), names, digest, made, rows=rows.num_rows)
+    daily.write_day(table, day, rows, manifest)
 
 
 def _slots_kept(number: int) -> Array:

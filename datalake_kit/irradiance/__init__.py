@@ -11,16 +11,16 @@ Times are UTC, W/m2 throughout.
 
 from __future__ import annotations
 
-from datalake_kit.irradiance.energy import daily_energy
-from datalake_kit.irradiance.extract import extract
-from datalake_kit.irradiance.extraction import Extraction
-from datalake_kit.irradiance.listing import Plan, plan
-from datalake_kit.irradiance.planes import read_plane
-from datalake_kit.irradiance.points import Grid, locate_points, read_points
-from datalake_kit.irradiance.product import Product, Variable, find_product
-from datalake_kit.irradiance.quality import above_limit, below_limit, flags, missing, named_bits, night_nonzero
-from datalake_kit.irradiance.series import read, select_point
-from datalake_kit.irradiance.solar import clear_sky, clear_sky_index, solar_position, sun_times
+from datalake_kit.irradiance.deriving.energy import daily_energy
+from datalake_kit.irradiance.describing.points import Grid, locate_points, read_points
+from datalake_kit.irradiance.describing.product import Product, Variable, find_product
+from datalake_kit.irradiance.extracting.extraction import Extraction
+from datalake_kit.irradiance.extracting.listing import Plan, plan
+from datalake_kit.irradiance.extracting.run import extract
+from datalake_kit.irradiance.judging.quality import above_limit, below_limit, flags, missing, named_bits, night_nonzero
+from datalake_kit.irradiance.judging.solar import clear_sky, clear_sky_index, solar_position, sun_times
+from datalake_kit.irradiance.reading.planes import read_plane
+from datalake_kit.irradiance.stored.series import read, select_point
 
 __all__ = [
     "Extraction",

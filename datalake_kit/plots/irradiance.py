@@ -17,9 +17,9 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Patch
 
 from datalake_kit.errors import ColumnNotFoundError, DataError, did_you_mean
-from datalake_kit.irradiance.energy import daily_energy as energy_by_day
-from datalake_kit.irradiance.energy import step_of
-from datalake_kit.irradiance.solar import clear_sky, sun_times
+from datalake_kit.irradiance.deriving.energy import daily_energy as energy_by_day
+from datalake_kit.irradiance.judging.solar import clear_sky, sun_times
+from datalake_kit.irradiance.judging.steps import step_of
 from datalake_kit.plots import style
 
 __all__ = ["daily_energy", "heatmap", "points_map", "series"]

@@ -49,9 +49,11 @@ EXPLAIN_FILES = ("bench", "case", "lake_files", "order", "parts", "ways", "withh
 PURE = (
     "cdc.compare", "cdc.explain", *(f"cdc.explain.{name}" for name in EXPLAIN_FILES), "cdc.pipeline", "cdc.replay",
     "cdc.csv_rows", "cdc.cuts", "cdc.dms_names", "cdc.settings", "cdc.transactions",
-    "irradiance.quality", "irradiance.solar", "latest",
+    "latest",
 )  # fmt: skip
 PURE_PACKAGES = (
+    "irradiance.deriving",
+    "irradiance.judging",
     "jira.fields",
     "jira.flow",
     "jira.history",
@@ -158,6 +160,26 @@ def test_packages_of_issues_build_on_one_another_in_one_direction(package: str) 
     assert of_package
     reached = {i.split(".")[1] for m in of_package for i in OWN[m] if i.startswith("jira.")}
     assert reached - {package} <= JIRA[package]
+
+
+# Within irradiance: what a package may import beside itself.
+IRRADIANCE = {
+    "describing": set(),
+    "judging": set(),
+    "reading": {"describing"},
+    "deriving": {"judging"},
+    "stored": {"describing", "judging"},
+    "extracting": {"describing", "reading", "stored"},
+    "exchange": {"deriving", "describing", "judging"},
+}
+
+
+@pytest.mark.parametrize("package", list(IRRADIANCE))
+def test_packages_of_irradiance_build_on_one_another_in_one_direction(package: str) -> None:
+    of_package = [m for m in MODULES if _within(m, f"irradiance.{package}")]
+    assert of_package
+    reached = {i.split(".")[1] for m in of_package for i in OWN[m] if i.startswith("irradiance.")}
+    assert reached - {package} <= IRRADIANCE[package]
 
 
 @pytest.mark.parametrize("module", pure())

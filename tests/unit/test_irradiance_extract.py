@@ -18,7 +18,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from datalake_kit.errors import ConfigError, DataError, PointNotFoundError, UnreadableFileError
-from datalake_kit.irradiance import extract, plan, store
+from datalake_kit.irradiance import extract, plan
+from datalake_kit.irradiance.stored import daily
 from tests import satellite
 from tests.satellite import DAY, POINTS
 
@@ -181,14 +182,14 @@ def test_a_day_stopped_between_its_two_files_is_read_again(
     files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     undisturbed = extract(files, POINTS, tmp_path / "whole")
-    real = store.write_atomically
+    real = daily.write_atomically
 
     def stop(target: Path) -> Any:
         if target.name == name and "06-19" in str(target):
             raise KeyboardInterrupt
         return real(target)
 
-    monkeypatch.setattr(store, "write_atomically", stop)
+    monkeypatch.setattr(daily, "write_atomically", stop)
     with pytest.raises(KeyboardInterrupt):
         extract(files, POINTS, tmp_path / "t")
     monkeypatch.undo()

@@ -10,7 +10,7 @@ import pytest
 
 from datalake_kit.errors import ConfigError, DataError, NotFoundError, PointNotFoundError
 from datalake_kit.irradiance import Grid, find_product, locate_points, read_points
-from datalake_kit.irradiance.product import IODC_MDSSFTD, MSG_MDSSFTD
+from datalake_kit.irradiance.describing.product import IODC_MDSSFTD, MSG_MDSSFTD
 from tests import satellite
 
 GRID = Grid(satellite.LATITUDE, satellite.LONGITUDE)

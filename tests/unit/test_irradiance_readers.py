@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 
 from datalake_kit.errors import ConfigError, UnreadableFileError
 from datalake_kit.irradiance import Grid, Product, Variable, read_plane
-from datalake_kit.irradiance.chunks import read_cells
-from datalake_kit.irradiance.packing import decode
-from datalake_kit.irradiance.product import MSG_MDSSFTD
-from datalake_kit.irradiance.readers import RejectedFileError, _Asked, _read_netcdf, read_file
+from datalake_kit.irradiance.describing.product import MSG_MDSSFTD
+from datalake_kit.irradiance.reading.chunks import read_cells
+from datalake_kit.irradiance.reading.packing import decode
+from datalake_kit.irradiance.reading.readers import RejectedFileError, _Asked, _read_netcdf, read_file
 from tests import satellite
 
 ROWS = np.array([0, 39, 7, 20, 20, 35, 12])

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from datalake_kit.irradiance.listing import Plan, facts_table
-from datalake_kit.irradiance.store import DayManifest
+from datalake_kit.irradiance.extracting.listing import Plan, facts_table
+from datalake_kit.irradiance.stored.daily import DayManifest
 
 __all__ = ["Extraction"]
 

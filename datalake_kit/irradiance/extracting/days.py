@@ -15,12 +15,12 @@ import pandas as pd
 import pyarrow as pa
 
 from datalake_kit.errors import PointNotFoundError, UnreadableFileError
-from datalake_kit.irradiance.listing import Reject, SourceFile
-from datalake_kit.irradiance.packing import Packing, decode
-from datalake_kit.irradiance.points import Grid
-from datalake_kit.irradiance.product import Product, Variable
-from datalake_kit.irradiance.readers import NETCDF, CellValues, RejectedFileError, read_file
-from datalake_kit.irradiance.store import DayManifest, write_day
+from datalake_kit.irradiance.describing.points import Grid
+from datalake_kit.irradiance.describing.product import Product, Variable
+from datalake_kit.irradiance.extracting.listing import Reject, SourceFile
+from datalake_kit.irradiance.reading.packing import Packing, decode
+from datalake_kit.irradiance.reading.readers import NETCDF, CellValues, RejectedFileError, read_file
+from datalake_kit.irradiance.stored.daily import DayManifest, write_day
 
 __all__ = ["DayJob", "extract_day", "manifest_of"]
 

@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 
 from datalake_kit.errors import ConfigError, UnreadableFileError
-from datalake_kit.irradiance.packing import NETCDF_LOCK
-from datalake_kit.irradiance.product import MSG_MDSSFTD, Product
-from datalake_kit.irradiance.readers import open_netcdf, read_header
+from datalake_kit.irradiance.describing.product import MSG_MDSSFTD, Product
+from datalake_kit.irradiance.reading.packing import NETCDF_LOCK
+from datalake_kit.irradiance.reading.readers import open_netcdf, read_header
 from datalake_kit.storage import local_path
 
 __all__ = ["read_plane"]

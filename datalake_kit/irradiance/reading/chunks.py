@@ -16,7 +16,7 @@ import h5py
 import imagecodecs
 import numpy as np
 
-from datalake_kit.irradiance.packing import DECODING, Packing
+from datalake_kit.irradiance.reading.packing import DECODING, Packing
 
 __all__ = ["UnsupportedLayoutError", "packing_of", "read_cells"]
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from datalake_kit.errors import ColumnNotFoundError, DataError, PointNotFoundError, did_you_mean
-from datalake_kit.irradiance.energy import step_of
-from datalake_kit.irradiance.store import read_table_info
+from datalake_kit.irradiance.judging.steps import step_of
+from datalake_kit.irradiance.stored.daily import read_table_info
 
 if TYPE_CHECKING:
     from datalake_kit.lake import Lake, Table

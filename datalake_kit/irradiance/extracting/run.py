@@ -12,13 +12,13 @@ from typing import Any, Literal, Protocol
 import pandas as pd
 
 from datalake_kit.errors import ConfigError, DataError, UnreadableFileError
-from datalake_kit.irradiance import store
-from datalake_kit.irradiance.days import DayJob, extract_day, manifest_of
-from datalake_kit.irradiance.extraction import Extraction, summarise
-from datalake_kit.irradiance.listing import FilesLike, Plan, plan
-from datalake_kit.irradiance.points import PointsLike, locate_points, read_points
-from datalake_kit.irradiance.product import Product
-from datalake_kit.irradiance.readers import Header, RejectedFileError, read_header
+from datalake_kit.irradiance.describing.points import PointsLike, locate_points, read_points
+from datalake_kit.irradiance.describing.product import Product
+from datalake_kit.irradiance.extracting.days import DayJob, extract_day, manifest_of
+from datalake_kit.irradiance.extracting.extraction import Extraction, summarise
+from datalake_kit.irradiance.extracting.listing import FilesLike, Plan, plan
+from datalake_kit.irradiance.reading.readers import Header, RejectedFileError, read_header
+from datalake_kit.irradiance.stored import daily
 from datalake_kit.storage import local_path
 
 __all__ = ["extract"]
@@ -54,7 +54,7 @@ def extract(
         The table: `<lake>/<database>/<table>`. Columns: time (start of the slot, UTC), point_id, and of MDSSFTD: ghi
         in W/m2, fraction_diffuse (0 to 1), quality_flag as in the file. The days are Hive folders `date=YYYY-MM-DD/`,
         so that SQL over the table has a column `date` and can leave days unread; more in
-        `datalake_kit.irradiance.store`.
+        `datalake_kit.irradiance.stored.daily`.
     variables : sequence of str, optional
         Fewer than all, by their name in the file or their column.
     product : Product, optional
@@ -110,11 +110,11 @@ def extract(
     jobs = _jobs(planned, wanted, table, variables=variables, on_bad=on_bad)
     kept = _kept(jobs)
     _check_points_kept(jobs, kept)
-    store.check_same_places(table, wanted)
+    daily.check_same_places(table, wanted)
     located, todo, header = _locate(jobs, kept, wanted, max_distance_km)
     done = _run(todo, executor=executor, refuse_masked=on_masked == "raise", progress=progress)
     step = int(planned.step.total_seconds())
-    store.write_table_info(table, planned.product, located, step_seconds=step, source=header.title, flags=header.flags)
+    daily.write_table_info(table, planned.product, located, step_seconds=step, source=header.title, flags=header.flags)
     return summarise(planned, table, located, kept=kept, done=done)
 
 
@@ -125,7 +125,7 @@ def _check_choice(name: str, value: str, known: tuple[str, ...]) -> None:
 
 def _jobs(planned: Plan, wanted: pd.DataFrame, table: Path, *, variables: Any, on_bad: str) -> list[DayJob]:
     selected = planned.product.select(variables)
-    digest = store.points_digest(wanted)
+    digest = daily.points_digest(wanted)
     return [
         DayJob(
             table=table,
@@ -142,23 +142,23 @@ def _jobs(planned: Plan, wanted: pd.DataFrame, table: Path, *, variables: Any, o
     ]
 
 
-def _kept(jobs: list[DayJob]) -> dict[date, store.DayManifest]:
+def _kept(jobs: list[DayJob]) -> dict[date, daily.DayManifest]:
     """Return the manifests of days that are finished and whose inputs have not changed."""
     kept = {}
     for job in jobs:
-        manifest = store.finished_manifest(job.table, job.day)
+        manifest = daily.finished_manifest(job.table, job.day)
         if manifest is not None and manifest.inputs == manifest_of(job).inputs:
             kept[job.day] = manifest
     return kept
 
 
-def _check_points_kept(jobs: list[DayJob], kept: dict[date, store.DayManifest]) -> None:
+def _check_points_kept(jobs: list[DayJob], kept: dict[date, daily.DayManifest]) -> None:
     """Raise when writing a day again would drop points or variables that it holds."""
     for job in jobs:
-        manifest = None if job.day in kept else store.finished_manifest(job.table, job.day)
+        manifest = None if job.day in kept else daily.finished_manifest(job.table, job.day)
         if manifest is None:
             continue
-        lost = store.point_ids(job.table, job.day) - set(job.points["point_id"])
+        lost = daily.point_ids(job.table, job.day) - set(job.points["point_id"])
         lost |= set(manifest.variables) - {v.name for v in job.variables}
         if lost:
             raise DataError(
@@ -168,7 +168,7 @@ def _check_points_kept(jobs: list[DayJob], kept: dict[date, store.DayManifest]) 
 
 
 def _locate(
-    jobs: list[DayJob], kept: dict[date, store.DayManifest], wanted: pd.DataFrame, limit: float
+    jobs: list[DayJob], kept: dict[date, daily.DayManifest], wanted: pd.DataFrame, limit: float
 ) -> tuple[pd.DataFrame, list[DayJob], Header]:
     """Find the cells of the points on the grid of the first file that can be opened; return its header too."""
     todo = [job for job in jobs if job.day not in kept]
@@ -196,9 +196,9 @@ def _first_header(jobs: list[DayJob]) -> Header | None:
 
 def _run(
     jobs: list[DayJob], *, executor: _Executor | None, refuse_masked: bool, progress: bool
-) -> dict[date, tuple[store.DayManifest, int]]:
+) -> dict[date, tuple[daily.DayManifest, int]]:
     """Run the days; the first one alone, because it tells which points are masked."""
-    done: dict[date, tuple[store.DayManifest, int]] = {}
+    done: dict[date, tuple[daily.DayManifest, int]] = {}
     outcomes = _outcomes(jobs, executor=executor, refuse_masked=refuse_masked)
     for day, outcome in _shown(outcomes, len(jobs)) if progress else outcomes:
         done[day] = outcome
@@ -207,7 +207,7 @@ def _run(
 
 def _outcomes(
     jobs: list[DayJob], *, executor: _Executor | None, refuse_masked: bool
-) -> Iterator[tuple[date, tuple[store.DayManifest, int]]]:
+) -> Iterator[tuple[date, tuple[daily.DayManifest, int]]]:
     checked = not refuse_masked
     rest = list(jobs)
     while rest and not checked:

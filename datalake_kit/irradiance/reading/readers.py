@@ -14,9 +14,9 @@ import numpy as np
 import pandas as pd
 
 from datalake_kit.errors import UnreadableFileError
-from datalake_kit.irradiance.packing import DECODING, NETCDF_LOCK, Packing
-from datalake_kit.irradiance.points import Grid
-from datalake_kit.irradiance.product import Product, Variable
+from datalake_kit.irradiance.describing.points import Grid
+from datalake_kit.irradiance.describing.product import Product, Variable
+from datalake_kit.irradiance.reading.packing import DECODING, NETCDF_LOCK, Packing
 
 __all__ = ["CHUNKS", "NETCDF", "CellValues", "Header", "RejectedFileError", "open_netcdf", "read_file", "read_header"]
 
@@ -152,7 +152,7 @@ class _Asked:
 def _read_chunks(path: Path, asked: _Asked) -> CellValues:
     import h5py
 
-    from datalake_kit.irradiance import chunks
+    from datalake_kit.irradiance.reading import chunks
 
     with h5py.File(path, "r") as file, _descriptor(path) as descriptor:
         if file.userblock_size:

@@ -27,7 +27,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from datalake_kit.errors import DataError
-from datalake_kit.irradiance.product import Product
+from datalake_kit.irradiance.describing.product import Product
 from datalake_kit.storage import local_path, write_atomically
 
 __all__ = ["DayManifest", "day_folder", "finished_manifest", "read_table_info", "write_day", "write_table_info"]

@@ -14,7 +14,7 @@ from pathlib import Path
 import pandas as pd
 
 from datalake_kit.errors import ConfigError, DataError
-from datalake_kit.irradiance.product import PRODUCTS, Product
+from datalake_kit.irradiance.describing.product import PRODUCTS, Product
 from datalake_kit.storage import list_files, local_path
 
 __all__ = ["FilesLike", "Plan", "Reject", "SourceFile", "list_days", "plan"]

@@ -1,0 +1,1 @@
+"""From power to energy and to the figures of a site. Frames in, frames out."""

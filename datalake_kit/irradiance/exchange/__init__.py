@@ -1,0 +1,1 @@
+"""Series as other tools write and read them."""

@@ -1,0 +1,1 @@
+"""From folders of files to days of points: listed, read, written, accounted for."""

@@ -1,0 +1,1 @@
+"""Tables of points: how they lie, and how series are read back."""
