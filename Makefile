@@ -5,6 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DEMO ?= demo
+WORKERS ?= 4
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-fast check format lab services services-stop wheel bench clean
@@ -15,8 +16,8 @@ help: ## list the targets
 demo: $(STAMP) ## build the demo lake, run every notebook on it, write demo/report/index.html
 	$(BIN)/datalake-kit demo $(DEMO)/lake --report $(DEMO)/report
 
-test: $(STAMP) ## run all tests
-	$(BIN)/python -m pytest
+test: $(STAMP) ## run all tests, a file at a time in as many processes as there are cores (at most WORKERS)
+	$(BIN)/python -m pytest -n auto --maxprocesses $(WORKERS) --dist loadfile
 
 test-fast: $(STAMP) ## run the tests that take seconds
 	$(BIN)/python -m pytest -m "not slow and not external"

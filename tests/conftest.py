@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 from pathlib import Path
 
@@ -27,7 +28,11 @@ def data() -> Path:
 
 @pytest.fixture(scope="session")
 def demo_lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The whole demo lake, built once a run; read it, do not change it."""
+    """The whole demo lake, built once a run by whichever process needs it first; read it, do not change it."""
     from datalake_kit.demo import build_demo
 
-    return build_demo(tmp_path_factory.mktemp("demo") / "lake", progress=False)
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base  # the workers' folders lie side by side
+    with (shared / "demo.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return build_demo(shared / "demo" / "lake", progress=False)  # what is there is not built again
