@@ -2,7 +2,7 @@
 
     <folder>/disk/2025/06/18/NETCDF4_..._202506181100.nc      24 files, hourly, the whole grid of 3201 x 3201 cells
     <folder>/alps/2025/06/DD/NETCDF4_..._202506DDHHMM.nc      a month every 15 minutes, 41 x 57 cells about 45 N 8 E
-    <folder>/disk_points.csv, alps_points.csv, README.txt
+    <folder>/disk_points.csv, alps_points.csv, README.txt, and the PVGIS typical year at 45 N 8 E, to compare with
 
 The files have the structure of the LSA SAF product MDSSFTD and say in their attributes that they are synthetic: the
 sky is made by formula (`sky_model`). The month has a few missing slots, one file that is cut short and one whose
@@ -26,7 +26,7 @@ import numpy as np
 import pandas as pd
 
 from datalake_kit.demo.sky_land import land_mask, view_zenith
-from datalake_kit.demo.sky_model import YEAR, Sky
+from datalake_kit.demo.sky_model import TYPICAL_YEAR, YEAR, Sky, typical_year_file
 from datalake_kit.irradiance.describing.points import Grid, locate_points
 from datalake_kit.irradiance.describing.product import MSG_MDSSFTD
 from datalake_kit.storage import write_atomically
@@ -71,6 +71,8 @@ They have the structure of the LSA SAF product MDSSFTD. The numbers are made by 
 disk/  {DISK_DAY}, hourly, the whole grid
 alps/  {MONTH[0]:%B %Y}, every 15 minutes, the cells about 45 N 8 E; {len(MISSING_SLOTS)} slots are missing, the file of
        {CUT_SHORT:%Y-%m-%d %H:%M} is cut short, that of {FLAGGED_BAD:%Y-%m-%d %H:%M} is flagged bad: all on purpose
+
+{TYPICAL_YEAR} is no synthetic file: PVGIS (c) European Union, reuse with the source acknowledged.
 """
 
 
@@ -163,7 +165,7 @@ def _target(folder: Path, part: str, slot: datetime) -> _Target:
 
 
 def _write_texts(folder: Path) -> None:
-    texts = {"README.txt": README}
+    texts = {"README.txt": README, TYPICAL_YEAR: typical_year_file().decode("ascii")}
     for name, points in (("disk_points.csv", DISK_POINTS), ("alps_points.csv", ALPS_POINTS)):
         texts[name] = pd.DataFrame(points, columns=_POINT_COLUMNS).to_csv(index=False)
     for name, text in texts.items():

@@ -14,7 +14,6 @@ The same seed gives the same sky at any place and instant, whichever files are m
 from __future__ import annotations
 
 import csv
-import io
 import lzma
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -24,13 +23,25 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["DRIVEN_AT", "EPOCH", "YEAR", "Observation", "Sky", "SkyPatch", "sun", "typical_year"]
+__all__ = [
+    "DRIVEN_AT",
+    "EPOCH",
+    "TYPICAL_YEAR",
+    "YEAR",
+    "Observation",
+    "Sky",
+    "SkyPatch",
+    "sun",
+    "typical_year",
+    "typical_year_file",
+]
 
 Array = np.ndarray[Any, Any]
 
 YEAR = 2025
 EPOCH = np.datetime64(f"{YEAR}-01-01T00:00:00")  # seconds are counted from here, UTC
 SEED = 20250612
+TYPICAL_YEAR = "pvgis_tmy_45.000_8.000_2005_2023.csv"
 DRIVEN_AT = (45.0, 8.0)  # the place of the PVGIS year
 _DAY = 86400.0
 _SHIFTS = 4096
@@ -239,12 +250,20 @@ class SkyPatch:
         return part
 
 
+def typical_year_file() -> bytes:
+    """Return the file of the PVGIS typical year at 45 N 8 E, as PVGIS wrote it."""
+    packed = resources.files("datalake_kit") / "_demo_data" / "irradiance" / f"{TYPICAL_YEAR}.xz"
+    return lzma.decompress(packed.read_bytes())
+
+
 @lru_cache(maxsize=1)
 def typical_year() -> Array:
     """Return ghi, dni, dhi in W/m2 of the 8,760 hours of the PVGIS typical year at 45 N 8 E."""
-    packed = resources.files("datalake_kit") / "_demo_data" / "irradiance" / "pvgis_typical_year_45N_8E.csv.xz"
-    rows = list(csv.reader(io.StringIO(lzma.decompress(packed.read_bytes()).decode())))
-    return np.array([[float(v) for v in row[1:]] for row in rows[1:]])
+    lines = typical_year_file().decode("ascii").splitlines()
+    first = next(number for number, line in enumerate(lines) if line.startswith("time(UTC)"))
+    rows = csv.DictReader(lines[first : first + 8761])
+    values = [[float(row[name]) for name in ("G(h)", "Gb(n)", "Gd(h)")] for row in rows]
+    return np.array(values) + 0.0  # PVGIS writes the night's direct part as -0.0
 
 
 def _linke_turbidity(latitude: Array, longitude: Array) -> Array:
