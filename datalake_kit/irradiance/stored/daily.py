@@ -19,16 +19,15 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass
 from datetime import date
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from datalake_kit.errors import DataError
+from datalake_kit.errors import DataError, UnreadableFileError
 from datalake_kit.irradiance.describing.product import Product
-from datalake_kit.storage import local_path, write_atomically
+from datalake_kit.storage import Place, S3Path, open_parquet, place, read_footer, write_atomically
 
 __all__ = ["DayManifest", "day_folder", "finished_manifest", "read_table_info", "write_day", "write_table_info"]
 
@@ -66,12 +65,12 @@ class DayManifest:
         return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
 
 
-def day_folder(table: Path, day: date) -> Path:
+def day_folder(table: Place, day: date) -> Place:
     """Return the folder of a day."""
     return table / f"date={day:%Y-%m-%d}"
 
 
-def write_day(table: Path, day: date, rows: pa.Table, manifest: DayManifest) -> int:
+def write_day(table: Place, day: date, rows: pa.Table, manifest: DayManifest) -> int:
     """Write a day and then its manifest, each in one step; return the bytes of the Parquet file."""
     folder = day_folder(table, day)
     marked = rows.replace_schema_metadata({_FINGERPRINT: manifest.fingerprint.encode()})
@@ -95,22 +94,30 @@ def write_day(table: Path, day: date, rows: pa.Table, manifest: DayManifest) -> 
     return size
 
 
-def finished_manifest(table: Path, day: date) -> DayManifest | None:
+def finished_manifest(table: Place, day: date) -> DayManifest | None:
     """Return the manifest of a day that is finished; None when it is absent, damaged or of another Parquet file."""
     folder = day_folder(table, day)
     try:
-        stated = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        text = (folder / MANIFEST).read_text(encoding="utf-8")
+    except OSError:
+        return None  # what S3 refuses is no OSError, and goes up
+    try:
+        stated = json.loads(text)
         manifest = _manifest(stated)
-        inside = (pq.read_metadata(folder / DATA).metadata or {}).get(_FINGERPRINT, b"").decode()
+        inside = (_footer(folder / DATA).metadata or {}).get(_FINGERPRINT, b"").decode()
     except (OSError, ValueError, TypeError, KeyError, pa.ArrowException):
         return None
     return manifest if inside == manifest.fingerprint == stated.get("fingerprint") else None
 
 
-def point_ids(table: Path, day: date) -> set[str]:
+def _footer(file: Place) -> pq.FileMetaData:
+    return read_footer(file) if isinstance(file, S3Path) else pq.read_metadata(file)
+
+
+def point_ids(table: Place, day: date) -> set[str]:
     """Return the ids of the points that a finished day holds."""
-    column = pq.read_table(day_folder(table, day) / DATA, columns=["point_id"], partitioning=None)
-    return set(column.column(0).unique().to_pylist())
+    with open_parquet(day_folder(table, day) / DATA) as opened:
+        return set(opened.read(columns=["point_id"]).column(0).unique().to_pylist())
 
 
 def points_digest(points: pd.DataFrame) -> str:
@@ -120,13 +127,15 @@ def points_digest(points: pd.DataFrame) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def read_table_info(table: str | Path) -> dict[str, Any]:
+def read_table_info(table: str | Place) -> dict[str, Any]:
     """Return what `_table.json` says; empty when there is none."""
-    path = local_path(table) / TABLE
+    path = place(table) / TABLE
     try:
         info = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return {}
+    except UnreadableFileError:
+        raise
     except (OSError, ValueError) as error:
         raise DataError(
             f"The description of the table cannot be read: {path} ({error}). Extract again to renew it."
@@ -135,7 +144,7 @@ def read_table_info(table: str | Path) -> dict[str, Any]:
 
 
 def write_table_info(
-    table: Path,
+    table: Place,
     product: Product,
     points: pd.DataFrame,
     *,
@@ -145,7 +154,7 @@ def write_table_info(
     flags: dict[str, dict[str, list[Any]]] | None = None,
 ) -> None:
     """Write or extend `_table.json`: points that are already there stay. `source` and `flags` are as in the files."""
-    known = read_table_info(table).get("points", {})
+    before = read_table_info(table)
     named = {p["point_id"]: _point(p) for p in points.to_dict("records")}
     info = {
         "format": FORMAT,
@@ -159,16 +168,15 @@ def write_table_info(
         "scan_uncertainty_seconds": product.scan_uncertainty,
         "flags": flags or {},
         "units": {v.column: v.units for v in product.variables},
-        "points": dict(sorted((known | named).items())),
+        "points": dict(sorted((before.get("points", {}) | named).items())),
     }
     text = json.dumps(info, indent=1, ensure_ascii=False)
-    path = table / TABLE
-    if not path.exists() or path.read_text(encoding="utf-8") != text:
-        with write_atomically(path) as temporary:
+    if json.dumps(before, indent=1, ensure_ascii=False) != text:
+        with write_atomically(table / TABLE) as temporary:
             temporary.write_text(text, encoding="utf-8")
 
 
-def check_same_places(table: Path, points: pd.DataFrame) -> None:
+def check_same_places(table: Place, points: pd.DataFrame) -> None:
     """Raise when an id of the table stands for another place in this list."""
     known = read_table_info(table).get("points", {})
     moved = [
