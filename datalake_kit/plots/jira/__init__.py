@@ -15,10 +15,10 @@ from datalake_kit.plots.jira.cycles import cycle_time_histogram, cycle_time_scat
 from datalake_kit.plots.jira.flow import aging, cumulative_flow
 from datalake_kit.plots.jira.forecasts import forecast
 from datalake_kit.plots.jira.graph import links
-from datalake_kit.plots.jira.lettering import drawable
 from datalake_kit.plots.jira.sprints import burndown, burnup, velocity
 from datalake_kit.plots.jira.status import status_by_type
 from datalake_kit.plots.jira.tree import hierarchy
+from datalake_kit.plots.lettering import drawable
 
 __all__ = [
     "aging",

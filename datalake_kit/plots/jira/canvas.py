@@ -14,7 +14,7 @@ from matplotlib.transforms import ScaledTranslation
 
 from datalake_kit.errors import ColumnNotFoundError, DataError, ParameterError, did_you_mean
 from datalake_kit.plots import style
-from datalake_kit.plots.jira.lettering import drawable, families
+from datalake_kit.plots.lettering import drawable, families
 
 _LETTERS_AN_INCH = 10.0  # of a title
 mdates: Any = matplotlib.dates  # its annotations are not complete

@@ -13,7 +13,7 @@ from datalake_kit.errors import DataError, did_you_mean
 from datalake_kit.plots import style
 from datalake_kit.plots.jira.canvas import new_axes, require, require_rows, scope_of, set_title
 from datalake_kit.plots.jira.layout import Ends, Places, components, nearest, neighbours, place
-from datalake_kit.plots.jira.lettering import drawable, families, one_line
+from datalake_kit.plots.lettering import drawable, families, one_line
 
 _LOOKS = (
     (style.DHI, "-"), (style.FAIL, "--"), (style.TEXT, ":"), (style.WARN, "-."), (style.NEUTRAL, (0, (1, 3))),

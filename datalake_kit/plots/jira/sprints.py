@@ -21,7 +21,7 @@ from datalake_kit.plots.jira.canvas import (
     use_counts,
     use_dates,
 )
-from datalake_kit.plots.jira.lettering import families, one_line, short_name
+from datalake_kit.plots.lettering import families, one_line, short_name
 
 Unit = Literal["issues", "points"]
 

@@ -12,7 +12,7 @@ from matplotlib.transforms import ScaledTranslation
 from datalake_kit.errors import DataError
 from datalake_kit.plots import style
 from datalake_kit.plots.jira.canvas import CATEGORIES, new_axes, require, scope_of
-from datalake_kit.plots.jira.lettering import drawable, families
+from datalake_kit.plots.lettering import drawable, families
 
 
 def status_by_type(df: pd.DataFrame, ax: Axes | None = None) -> Axes:

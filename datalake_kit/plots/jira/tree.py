@@ -9,8 +9,8 @@ from datalake_kit.errors import DataError, did_you_mean
 from datalake_kit.jira.relations.hierarchy import parents
 from datalake_kit.plots import style
 from datalake_kit.plots.jira.canvas import CATEGORIES, new_axes, require
-from datalake_kit.plots.jira.lettering import drawable, families, one_line
 from datalake_kit.plots.jira.status import updated_scope
+from datalake_kit.plots.lettering import drawable, families, one_line
 
 
 def hierarchy(df: pd.DataFrame, epic: str, ax: Axes | None = None, *, most: int = 40) -> Axes:

@@ -1,4 +1,4 @@
-"""Names of issues, people and projects as text that can be drawn."""
+"""Names of points, issues, people and projects as text that can be drawn."""
 
 from __future__ import annotations
 
