@@ -7,6 +7,7 @@ sees the old file or the new one, never a part.
 
 from __future__ import annotations
 
+from datalake_kit.storage.finding import FilesLike, FoundFile, find_files
 from datalake_kit.storage.listing import (
     TEMPORARY_PREFIX,
     Place,
@@ -29,11 +30,14 @@ from datalake_kit.storage.writing import write_atomically, write_folder_atomical
 __all__ = [
     "PARQUET_MAGIC",
     "TEMPORARY_PREFIX",
+    "FilesLike",
+    "FoundFile",
     "Place",
     "S3Path",
     "check_parquet",
     "copy_to",
     "files_in",
+    "find_files",
     "fingerprint",
     "for_each",
     "list_files",

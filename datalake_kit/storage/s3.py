@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import errno
 import fnmatch
+import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
 from datalake_kit.errors import UnreadableFileError
-from datalake_kit.storage.s3_client import asked, client_of, is_missing, use_profile
+from datalake_kit.storage.s3_client import asked, client_of, code_of, is_broken_off, is_missing, use_profile
 
-__all__ = ["S3Path", "S3Stat", "use_profile"]
+__all__ = ["ReplacedError", "S3Path", "S3Stat", "use_profile"]
 
 _FOLDER_MARKS = ("/", "_$folder$")  # empty objects by which some tools show folders
+_ATTEMPTS = 3  # botocore tries again what fails before the first byte, but not what breaks off after it
+
+
+class ReplacedError(UnreadableFileError):
+    """An object has another content than when it was listed."""
 
 
 class S3Stat(NamedTuple):
@@ -118,6 +124,11 @@ class S3Path:
 
     # --- what is there
 
+    @property
+    def known(self) -> S3Stat | None:
+        """What the listing said that gave this path; None for an address that was written down."""
+        return self._known
+
     def stat(self) -> S3Stat:
         """Return size, time and ETag of the object; FileNotFoundError when there is none."""
         if self._known is not None:
@@ -158,9 +169,21 @@ class S3Path:
         begin = re.split(r"[*?\[]", pattern, maxsplit=1)[0]
         yield from (p for p in self._children(begin) if fnmatch.fnmatchcase(p.name, pattern))
 
-    def walk(self) -> list[S3Path]:
-        """Return all objects below, in order of their keys, with one listing."""
-        return [p for page in self._pages(self._prefix) for p in self._objects(page)]
+    def walk(self, begin: str = "") -> list[S3Path]:
+        """Return all objects below whose keys go on so, in order of their keys, with one listing."""
+        return [p for page in self._pages(self._prefix + begin) for p in self._objects(page)]
+
+    def find(self, names: Iterable[str]) -> list[S3Path]:
+        """Return the objects of these names right below, as far as there are such, with one listing."""
+        wanted = {self._prefix + name for name in names}
+        keys = sorted(wanted)
+        alike = itertools.takewhile(lambda pair: pair[0] == pair[1], zip(keys[0], keys[-1], strict=False))
+        begin, found = "".join(letter for letter, _ in alike), list[S3Path]()
+        for page in self._pages(begin, StartAfter=keys[0][:-1]):
+            found += [p for p in self._objects(page) if p.key in wanted]
+            if page.get("Contents") and page["Contents"][-1]["Key"] >= keys[-1]:
+                break
+        return found
 
     def sizes(self, *, without: str) -> dict[str, int]:
         """Return the size of every object below by its name relative to this path, leaving out folders of a name."""
@@ -172,16 +195,36 @@ class S3Path:
 
     # --- content
 
-    def read_bytes(self) -> bytes:
-        """Return the whole content; FileNotFoundError when there is no such object."""
+    def read_bytes(self, *, etag: str = "") -> bytes:
+        """Return the whole content; FileNotFoundError when there is no such object.
+
+        With `etag` only of the content of this ETag: ReplacedError when the object has another one by now.
+        """
+        return self._get(etag)
+
+    def read_range(self, offset: int, size: int, *, etag: str = "") -> bytes:
+        """Return the bytes from an offset on, fewer where the object ends before; raises as `read_bytes`."""
+        return self._get(etag, Range=f"bytes={offset}-{offset + size - 1}")
+
+    def _get(self, etag: str, **options: Any) -> bytes:
+        """Get the object or a range of it; a connection that breaks while bytes arrive is tried again."""
+        pinned = options | ({"IfMatch": etag} if etag else {})
         with asked(self):
-            try:
-                data: bytes = client_of(self.bucket).get_object(Bucket=self.bucket, Key=self.key)["Body"].read()
-                return data
-            except Exception as problem:
-                if is_missing(problem):
-                    raise self._not_found() from None
-                raise
+            for attempt in itertools.count(1):
+                try:
+                    got = client_of(self.bucket).get_object(Bucket=self.bucket, Key=self.key, **pinned)
+                    data: bytes = got["Body"].read()
+                    return data
+                except Exception as problem:
+                    if is_missing(problem):
+                        raise self._not_found() from None
+                    if code_of(problem) in ("PreconditionFailed", "412"):
+                        raise ReplacedError(f"{self} was replaced since it was listed. List it again.") from None
+                    if code_of(problem) in ("InvalidRange", "416"):
+                        return b""  # the object ends before the range
+                    if attempt == _ATTEMPTS or not is_broken_off(problem):
+                        raise
+        raise AssertionError("unreachable")
 
     def read_text(self, encoding: str = "utf-8") -> str:
         """Return the whole content as text."""
@@ -198,7 +241,7 @@ class S3Path:
             except Exception as problem:
                 if is_missing(problem):
                     raise self._not_found() from None
-                if getattr(problem, "response", {}).get("Error", {}).get("Code") in ("InvalidRange", "416"):
+                if code_of(problem) in ("InvalidRange", "416"):
                     return b"", 0  # an empty object has no last bytes
                 raise
 

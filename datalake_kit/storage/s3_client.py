@@ -82,7 +82,7 @@ def asked(address: object) -> Iterator[None]:
     try:
         yield
     except aws.ClientError as problem:
-        code = str(problem.response.get("Error", {}).get("Code", ""))
+        code = code_of(problem)
         raise UnreadableFileError(f"Cannot use {address}: {_CODES.get(code) or f'S3 answered {code}'}.") from None
     except (aws.BotoCoreError, Boto3Error) as problem:
         raise UnreadableFileError(f"Cannot use {address}: {_explained(problem)}.") from None
@@ -90,8 +90,20 @@ def asked(address: object) -> Iterator[None]:
 
 def is_missing(problem: Exception) -> bool:
     """Whether an error of botocore says that there is no such object."""
-    code = getattr(problem, "response", {}).get("Error", {}).get("Code")
-    return code in ("NoSuchKey", "404", "NotFound")
+    return code_of(problem) in ("NoSuchKey", "404", "NotFound")
+
+
+def code_of(problem: Exception) -> str:
+    """Return the code that S3 answered, empty when the error of botocore holds none."""
+    answer = getattr(problem, "response", None) or {}  # some hold one that is None
+    return str(answer.get("Error", {}).get("Code", ""))
+
+
+def is_broken_off(problem: Exception) -> bool:
+    """Whether an error of botocore says that the connection broke while bytes arrived."""
+    import botocore.exceptions as aws
+
+    return isinstance(problem, (aws.IncompleteReadError, aws.ResponseStreamingError, aws.ReadTimeoutError))
 
 
 def _explained(problem: Exception) -> str:

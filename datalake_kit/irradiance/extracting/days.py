@@ -47,7 +47,7 @@ class DayJob:
 
 def manifest_of(job: DayJob, **outcome: Any) -> DayManifest:
     """Return the manifest of a job; without an outcome it serves to compare what the day is made from."""
-    sources = tuple((f.path.name, f.size, f.modified_ns) for f in job.files)
+    sources = tuple((f.path.name, f.size, f.version) for f in job.files)
     rejected = tuple((r.path.name, 0, 0) for r in job.rejects)
     variables = tuple(v.name for v in job.variables)
     return DayManifest(

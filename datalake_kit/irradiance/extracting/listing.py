@@ -1,42 +1,43 @@
-"""Lists the files of a product by day, before anything is read."""
+"""Lists the files of a product by day, before anything of them is read."""
 
 from __future__ import annotations
 
-import glob
+import functools
 import html
 import itertools
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from pathlib import Path
+from pathlib import PurePosixPath
 
 import pandas as pd
 
 from datalake_kit.errors import ConfigError, DataError
 from datalake_kit.irradiance.describing.product import PRODUCTS, Product
-from datalake_kit.storage import list_files, local_path
+from datalake_kit.storage import FilesLike, FoundFile, Place, find_files
 
 __all__ = ["FilesLike", "Plan", "Reject", "SourceFile", "list_days", "plan"]
 
-FilesLike = str | Path | Iterable[str | Path]
+DAYS_SHOWN = 31
 
 
 @dataclass(frozen=True)
 class SourceFile:
-    """A file of a product, with what tells whether it has changed."""
+    """A file of a product, with what tells whether it has changed: size, and time in ns or on S3 the ETag."""
 
-    path: Path
+    path: Place
     slot: datetime
     size: int
-    modified_ns: int
+    version: int | str
 
 
 @dataclass(frozen=True)
 class Reject:
     """A file that is not used, and why."""
 
-    path: Path
+    path: Place
     day: date | None
     reason: str
     detail: str
@@ -54,7 +55,8 @@ class Plan:
     files : dict of date to tuple of SourceFile
         By day, by slot.
     rejects : tuple of Reject
-        What is known to be no use from the names alone: alien, misplaced and duplicate files.
+        What is known to be no use before anything is read: alien, misplaced and duplicate files, links that lead
+        nowhere.
     """
 
     product: Product
@@ -83,7 +85,7 @@ class Plan:
         return tuple(first + timedelta(days=i) for i in range((last - first).days + 1))
 
     def frame(self) -> pd.DataFrame:
-        """Return one row a day: files, missing slots, megabytes, and files rejected by their names."""
+        """Return one row a day: files, missing slots, megabytes, and files rejected before they are read."""
         rejected = Counter(r.day for r in self.rejects)
         rows = [
             (
@@ -101,22 +103,34 @@ class Plan:
         used = [f for files in self.files.values() for f in files]
         span = f"{self.days[0]} to {self.days[-1]}" if self.days else "none"
         every = f"every {self.step / timedelta(minutes=1):g} min"
+        why = ", ".join(f"{n} {reason}" for reason, n in sorted(Counter(r.reason for r in self.rejects).items()))
         return [
             ("product", self.product.name),
-            ("days", f"{len(self.days)} ({span})"),
+            ("days", f"{len(self.days)} ({span}), {len(self.days) - len(self.files)} without any file"),
             ("files", f"{len(used)} of {sum(f.size for f in used) / 1e6:.1f} MB together, {every}"),
             ("missing slots", f"{sum(len(self.missing(d)) for d in self.days)} without a file"),
-            ("rejected", f"{len(self.rejects)} by their names"),
+            ("rejected", f"{len(self.rejects)} by their names" + (f" ({why})" if why else "")),
         ]
 
+    def _by_day(self) -> pd.DataFrame:
+        """Return the first days of the frame as they are shown."""
+        shown = self.frame().head(DAYS_SHOWN)
+        return shown.assign(megabytes=shown["megabytes"].map("{:.1f}".format))
+
+    def _more(self) -> str:
+        more = len(self.days) - DAYS_SHOWN
+        return f"and {more} more days: frame() has them all" if more > 0 else ""
+
     def __str__(self) -> str:
-        return "\n".join(f"{name:14} {text}" for name, text in self._facts())
+        facts = "\n".join(f"{name:14} {text}" for name, text in self._facts())
+        return f"{facts}\n\n{self._by_day().to_string(index=False)}\n{self._more()}".rstrip()
 
     def __repr__(self) -> str:
         return f"Plan: {', '.join(f'{name}: {text}' for name, text in self._facts())}"
 
     def _repr_html_(self) -> str:
-        return facts_table(self._facts())
+        by_day = self._by_day().to_html(index=False, border=0)
+        return f"{facts_table(self._facts())}{by_day}{html.escape(self._more())}"
 
 
 def facts_table(facts: list[tuple[str, str]]) -> str:
@@ -127,18 +141,25 @@ def facts_table(facts: list[tuple[str, str]]) -> str:
 
 
 def plan(files: FilesLike, *, product: Product | None = None) -> Plan:
-    """List files by day and say what is missing; nothing is opened.
+    """List files by day and say what is missing.
+
+    Nothing is opened, unless the slot of the product stands in the files and not in their names: then the header of
+    each is read.
 
     Parameters
     ----------
-    files : folder, glob pattern, file, or sequence of files
+    files : folder, glob pattern, file, or sequence of these
+        On disk, or on S3: `s3://bucket/folder`, `s3://bucket/folder/2025/06/*/*.nc`. A folder of a sequence on S3 ends
+        with a slash. S3 is asked for one listing, page by page, and for no object by itself.
     product : Product, optional
-        What the names look like; found from the names when not given.
+        What the files look like; found from the names when not given.
 
     Raises
     ------
     DataError
         There is no file, or none whose name is of a known product.
+    UnreadableFileError
+        A folder cannot be listed; S3 refuses.
 
     Examples
     --------
@@ -146,69 +167,63 @@ def plan(files: FilesLike, *, product: Product | None = None) -> Plan:
     >>> planned.frame()["missing_slots"].sum()   # doctest: +SKIP
     10
     """
-    paths = _paths(files)
-    if not paths:
-        raise DataError(f"There are no files in {files}. Give a folder, a pattern or a list of NetCDF files.")
-    return list_days(paths, product or _product_of(paths))
+    found = find_files(files)
+    if not found:
+        raise DataError(f"There are no files in {_named(files)}. Give a folder, a pattern or a list of NetCDF files.")
+    return list_days(found, product or _product_of(found))
 
 
-def list_days(paths: Sequence[Path], product: Product) -> Plan:
+def list_days(found: Sequence[FoundFile], product: Product) -> Plan:
     """Sort the files of a product by day and slot; alien, misplaced and duplicate ones are rejected."""
-    taken: dict[datetime, Path] = {}
+    taken: dict[datetime, Place] = {}
     days: dict[date, list[SourceFile]] = {}
+    folder_day = functools.cache(lambda folder: product.day_folder(PurePosixPath(folder, "file")))
     rejects = []
-    for path in sorted(paths):
-        slot = product.slot(path)
-        reject = _reject_by_name(path, slot, product, taken)
+    for name, file in sorted(((str(f.place), f) for f in found), key=lambda named: named[0]):
+        slot = product.slot(file.place.name)
+        reject = _reject(file, slot, product, folder_day(name.rpartition("/")[0])) or _duplicate(file, slot, taken)
         if reject:
             rejects.append(reject)
-        elif slot is not None:
-            taken[slot] = path
-            state = path.stat()
-            days.setdefault(slot.date(), []).append(SourceFile(path, slot, state.st_size, state.st_mtime_ns))
-    ordered = {day: tuple(sorted(days[day], key=lambda f: f.slot)) for day in sorted(days)}
-    return Plan(product, _step(sorted(taken), product), ordered, tuple(rejects))
+        elif slot is not None and file.version is not None:
+            taken[slot] = file.place
+            days.setdefault(slot.date(), []).append(SourceFile(file.place, slot, file.size, file.version))
+    by_slot = {day: tuple(sorted(days[day], key=lambda f: f.slot)) for day in sorted(days)}
+    return Plan(product, _step(sorted(taken), product), by_slot, tuple(rejects))
 
 
-def _reject_by_name(path: Path, slot: datetime | None, product: Product, taken: dict[datetime, Path]) -> Reject | None:
+def _reject(file: FoundFile, slot: datetime | None, product: Product, folder: date | None) -> Reject | None:
+    path = file.place
     if slot is None:
         return Reject(path, None, "alien", f"the name is not one of {product.name}")
-    folder = product.day_folder(path)
+    if file.version is None:
+        return Reject(path, slot.date(), "unreadable", "no file: it is gone, or a link that leads nowhere, or a device")
     if folder is not None and folder != slot.date():
         return Reject(path, slot.date(), "misplaced", f"it lies in the folder of {folder}, its name says {slot.date()}")
-    if slot in taken:
-        return Reject(path, slot.date(), "duplicate", f"the same slot as {taken[slot]}")
     return None
 
 
-def _paths(files: FilesLike) -> list[Path]:
-    if not isinstance(files, str | Path):
-        paths = [local_path(f) for f in files]
-        absent = [p for p in paths if not p.is_file()]
-        if absent:
-            raise DataError(f"{len(absent)} of the files are not there, the first: {absent[0]}.")
-        return paths
-    place = local_path(files)
-    if place.is_dir():
-        return list_files(place)
-    if place.is_file():
-        return [place]
-    if any(c in str(files) for c in "*?["):
-        # glob and not Path.glob: the pattern may be absolute
-        return sorted(Path(p) for p in glob.glob(str(place), recursive=True) if Path(p).is_file())  # noqa: PTH207 - Path.glob takes no absolute pattern
-    raise DataError(f"No such folder or file: {place}. Give a folder, a pattern or a list of NetCDF files.")
+def _duplicate(file: FoundFile, slot: datetime | None, taken: dict[datetime, Place]) -> Reject | None:
+    if slot is None or slot not in taken:
+        return None
+    return Reject(file.place, slot.date(), "duplicate", f"the same slot as {taken[slot]}")
 
 
-def _product_of(paths: Sequence[Path]) -> Product:
-    found = Counter(p.name for path in paths for p in PRODUCTS if p.slot(path))
-    if not found:
+def _named(files: FilesLike) -> str:
+    return str(files) if isinstance(files, str) or not isinstance(files, Iterable) else "the list"
+
+
+def _product_of(found: Sequence[FoundFile]) -> Product:
+    """Return the product of which the names are; every file is looked at, so that a mixture is seen."""
+    named = [(p.name, re.compile(p.pattern)) for p in PRODUCTS]
+    counts = Counter(name for file in found for name, pattern in named if pattern.fullmatch(file.place.name))
+    if not counts:
         raise DataError(
-            f"None of the {len(paths)} files has a name of a known product ({', '.join(p.name for p in PRODUCTS)}); "
-            f"the first is {paths[0].name}. Give product=, a description of yours."
+            f"None of the {len(found)} files has a name of a known product ({', '.join(p.name for p in PRODUCTS)}); "
+            f"the first is {found[0].place.name}. Give product=, a description of yours."
         )
-    if len(found) > 1:
-        raise ConfigError(f"The files are of several products: {', '.join(found)}. Give product=, one of them.")
-    name = next(iter(found))
+    if len(counts) > 1:
+        raise ConfigError(f"The files are of several products: {', '.join(counts)}. Give product=, one of them.")
+    name = next(iter(counts))
     return next(p for p in PRODUCTS if p.name == name)
 
 

@@ -1,0 +1,147 @@
+"""A small S3 server that counts what it is asked for, can wait before it answers, and can fail on purpose.
+
+    with counting_s3() as server:             # in this process, for tests
+        ...
+        assert server.count("GET") == 3
+
+    python -m tests.s3_counting --latency 0.02    # in a process of its own, for benchmarks; prints its address
+
+The server of a process of its own is asked for its counts at `/__asked` (JSON), and forgets them on `/__forget`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, dataclass, field
+from typing import Any
+from urllib.parse import unquote
+
+import pytest
+
+from tests.s3 import BUCKET, client
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One request: its method, the key (empty for a listing), the range asked for, and the bytes sent back."""
+
+    method: str
+    key: str
+    range: str
+    status: int
+    sent: int
+
+
+@dataclass
+class CountingS3:
+    """A WSGI application around moto's.
+
+    `latency` is waited before each answer, in seconds. `before` is called with the method and the key before a request
+    is handled: it may change objects, or return (status, code of S3, bytes of the body to send) to fail instead.
+    `cut` sends no more than so many bytes of a body, then breaks the connection.
+    """
+
+    app: Callable[..., Iterable[bytes]]
+    latency: float = 0.0
+    before: Callable[[str, str], tuple[int, str] | None] | None = None
+    cut: Callable[[str, str], int | None] | None = None
+    asked: list[Asked] = field(default_factory=list)
+    endpoint: str = ""
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def forget(self) -> None:
+        """Forget all requests, and fail no more."""
+        with self._lock:
+            self.asked.clear()
+        self.before = self.cut = None
+
+    def count(self, method: str = "GET", *, data: bool = True) -> int:
+        """Return how many requests of a method there were; with `data` those of objects, else the listings."""
+        return sum(a.method == method and bool(a.key) == data for a in self.asked)
+
+    def sent(self) -> int:
+        """Return the bytes of objects that were sent."""
+        return sum(a.sent for a in self.asked if a.method == "GET" and a.key)
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        method, path = environ["REQUEST_METHOD"], environ["PATH_INFO"]
+        if path.startswith("/__"):
+            return self._about(path, start_response)
+        key = unquote(path).removeprefix(f"/{BUCKET}").lstrip("/")
+        time.sleep(self.latency)
+        refused = self.before(method, key) if self.before else None
+        status, headers, body = _refusal(*refused) if refused else _answer(self.app, environ)
+        with self._lock:
+            self.asked.append(Asked(method, key, environ.get("HTTP_RANGE", ""), int(status.split()[0]), len(body)))
+        most = self.cut(method, key) if self.cut else None
+        start_response(status, headers)
+        return [body if most is None else body[:most]]
+
+    def _about(self, path: str, start_response: Callable[..., Any]) -> Iterable[bytes]:
+        answer = json.dumps([asdict(a) for a in self.asked]).encode()
+        if path == "/__forget":
+            self.forget()
+        start_response("200 OK", [("Content-Type", "application/json"), ("Content-Length", str(len(answer)))])
+        return [answer]
+
+
+def _answer(app: Callable[..., Iterable[bytes]], environ: dict[str, Any]) -> tuple[str, list[tuple[str, str]], bytes]:
+    told: list[Any] = []
+
+    def start(status: str, headers: list[tuple[str, str]], *_: Any) -> None:
+        told[:] = [status, headers]
+
+    body = app(environ, start)
+    try:
+        data = b"".join(body)
+    finally:
+        getattr(body, "close", lambda: None)()
+    return told[0], told[1], data
+
+
+def _refusal(status: int, code: str) -> tuple[str, list[tuple[str, str]], bytes]:
+    body = f"<?xml version='1.0'?><Error><Code>{code}</Code><Message>on purpose</Message></Error>".encode()
+    return f"{status} Refused", [("Content-Type", "application/xml"), ("Content-Length", str(len(body)))], body
+
+
+@contextlib.contextmanager
+def counting_s3(*, latency: float = 0.0) -> Iterator[CountingS3]:
+    """Give a running server with an empty bucket `lake`."""
+    app = pytest.importorskip("moto.moto_server.werkzeug_app", reason="moto is not installed")
+    from werkzeug.serving import make_server
+
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    counting = CountingS3(app.DomainDispatcherApplication(app.create_backend_app))
+    server = make_server("127.0.0.1", 0, counting, threaded=True, request_handler=app.MotoRequestHandler)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    counting.endpoint = f"http://127.0.0.1:{server.server_port}"
+    client(counting.endpoint).create_bucket(Bucket=BUCKET)
+    counting.forget()
+    counting.latency = latency
+    try:
+        yield counting
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def main() -> None:
+    """Serve until the end of standard input."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("--latency", type=float, default=0.0, help="seconds before each answer")
+    options = parser.parse_args()
+    with counting_s3(latency=options.latency) as server:
+        print(server.endpoint, flush=True)
+        input()
+
+
+if __name__ == "__main__":
+    main()
