@@ -17,35 +17,49 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from datetime import date
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from datalake_kit.errors import DataError, UnreadableFileError
 from datalake_kit.irradiance.describing.product import Product
+from datalake_kit.irradiance.stored.names import DATA, day_folder
+from datalake_kit.irradiance.stored.writing import FINGERPRINT, IDS, group_points, write_rows
 from datalake_kit.storage import Place, S3Path, open_parquet, place, read_footer, write_atomically
 
-__all__ = ["DayManifest", "day_folder", "finished_manifest", "read_table_info", "write_day", "write_table_info"]
+__all__ = [
+    "DayManifest",
+    "check_same_places",
+    "day_folder",
+    "finished_manifest",
+    "inspect_day",
+    "point_ids",
+    "points_digest",
+    "read_table_info",
+    "write_day",
+    "write_table_info",
+]
 
-DATA, MANIFEST, TABLE = "points.parquet", "_manifest.json", "_table.json"
+MANIFEST, TABLE = "_manifest.json", "_table.json"
 FORMAT = 1
-_FINGERPRINT = b"datalake_kit.fingerprint"
+POINTS_A_GROUP = 20  # so that one is found by the file's statistics: fewer make the footers slow to read
 _POINT_COLUMNS = ("name", "latitude", "longitude", "altitude", "cell_latitude", "cell_longitude", "distance_km")
 
 
 @dataclass(frozen=True)
 class DayManifest:
-    """What a day was made from. `sources` are (name, size, modified in ns), `rejects` (name, reason, detail)."""
+    """What a day was made from. `sources` are (name, size, time in ns or ETag), `rejects` (name, reason, detail)."""
 
     product: str
     day: str
     variables: tuple[str, ...]
     points: str
-    sources: tuple[tuple[str, int, int], ...]
+    sources: tuple[tuple[str, int, int | str], ...]
     rejects: tuple[tuple[str, str, str], ...] = ()
     readers: tuple[tuple[str, int], ...] = ()
     fallbacks: tuple[str, ...] = ()
@@ -62,52 +76,58 @@ class DayManifest:
     @property
     def fingerprint(self) -> str:
         """A digest of the whole manifest."""
-        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
+        return hashlib.sha256(json.dumps(self.stated(), sort_keys=True).encode()).hexdigest()
 
-
-def day_folder(table: Place, day: date) -> Place:
-    """Return the folder of a day."""
-    return table / f"date={day:%Y-%m-%d}"
+    def stated(self) -> dict[str, Any]:
+        """What the manifest's file says, without the fingerprint."""
+        return {f.name: getattr(self, f.name) for f in fields(self)}
 
 
 def write_day(table: Place, day: date, rows: pa.Table, manifest: DayManifest) -> int:
     """Write a day and then its manifest, each in one step; return the bytes of the Parquet file."""
     folder = day_folder(table, day)
-    marked = rows.replace_schema_metadata({_FINGERPRINT: manifest.fingerprint.encode()})
-    names = [n for n in rows.column_names if n != "time"]
+    ids = "\n".join(sorted(rows["point_id"].unique().to_pylist()))
+    mark = {FINGERPRINT: manifest.fingerprint.encode(), IDS: hashlib.sha256(ids.encode()).hexdigest().encode()}
     with write_atomically(folder / DATA) as path:
-        pq.write_table(
-            marked,
-            path,
-            compression="zstd",
-            use_dictionary=names,
-            column_encoding={"time": "DELTA_BINARY_PACKED"},
-            row_group_size=2000,
-        )
+        groups = group_points(rows, _starts(rows), POINTS_A_GROUP)
+        write_rows(path, groups, rows.schema.remove_metadata(), lambda: mark)
         if pq.read_metadata(path).num_rows != rows.num_rows:
             raise DataError(f"The day {day} was not written whole: {path}. Is the disk full?")
         size = path.stat().st_size
     with write_atomically(folder / MANIFEST) as path:
         path.write_text(
-            json.dumps(asdict(manifest) | {"fingerprint": manifest.fingerprint}, indent=1), encoding="utf-8"
+            json.dumps(manifest.stated() | {"fingerprint": manifest.fingerprint}, indent=1), encoding="utf-8"
         )
     return size
 
 
+def _starts(rows: pa.Table) -> np.ndarray[Any, Any]:
+    """Return where the rows of each point begin, and the end; rows are sorted by point."""
+    codes = rows["point_id"].combine_chunks().dictionary_encode().indices.to_numpy()
+    return np.concatenate([[0], np.flatnonzero(np.diff(codes)) + 1, [len(codes)]]) if len(codes) else np.array([0])
+
+
 def finished_manifest(table: Place, day: date) -> DayManifest | None:
     """Return the manifest of a day that is finished; None when it is absent, damaged or of another Parquet file."""
+    return inspect_day(table, day)[0]
+
+
+def inspect_day(table: Place, day: date) -> tuple[DayManifest | None, pq.FileMetaData | None]:
+    """Return the manifest of a finished day and the footer of its file; (None, None) when it is not finished."""
     folder = day_folder(table, day)
     try:
         text = (folder / MANIFEST).read_text(encoding="utf-8")
     except OSError:
-        return None  # what S3 refuses is no OSError, and goes up
+        return None, None  # what S3 refuses is no OSError, and goes up
     try:
         stated = json.loads(text)
         manifest = _manifest(stated)
-        inside = (_footer(folder / DATA).metadata or {}).get(_FINGERPRINT, b"").decode()
+        footer = _footer(folder / DATA)
+        inside = (footer.metadata or {}).get(FINGERPRINT, b"").decode()
     except (OSError, ValueError, TypeError, KeyError, pa.ArrowException):
-        return None
-    return manifest if inside == manifest.fingerprint == stated.get("fingerprint") else None
+        return None, None
+    fits = inside == manifest.fingerprint == stated.get("fingerprint")
+    return (manifest, footer) if fits else (None, None)
 
 
 def _footer(file: Place) -> pq.FileMetaData:
@@ -152,8 +172,12 @@ def write_table_info(
     origin: str = "extracted",
     source: str = "",
     flags: dict[str, dict[str, list[Any]]] | None = None,
+    grid: dict[str, Any] | None = None,
 ) -> None:
-    """Write or extend `_table.json`: points that are already there stay. `source` and `flags` are as in the files."""
+    """Write or extend `_table.json`: points that are already there stay. `source` and `flags` are as in the files.
+
+    `grid` identifies the grid on which the points have their cells; one that is there stays when none is given.
+    """
     before = read_table_info(table)
     named = {p["point_id"]: _point(p) for p in points.to_dict("records")}
     info = {
@@ -167,6 +191,7 @@ def write_table_info(
         "scan_seconds": product.scan_seconds,
         "scan_uncertainty_seconds": product.scan_uncertainty,
         "flags": flags or {},
+        "grid": grid or before.get("grid", {}),
         "units": {v.column: v.units for v in product.variables},
         "points": dict(sorted((before.get("points", {}) | named).items())),
     }

@@ -1,0 +1,309 @@
+"""Rows of many sorted files, merged for one block of points after another, so that memory stays bounded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import date
+from functools import partial
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from datalake_kit.errors import DataError, UnreadableFileError
+
+__all__ = ["THREADS", "Block", "Part", "SortedRows", "day_number"]
+
+Array = np.ndarray[Any, Any]
+
+THREADS = 2
+DAY = 86_400_000_000  # microseconds
+LEAST_ROWS, MOST_ROWS, BLOCKS = 2_000_000, 5_000_000, 8
+_TIME = pa.timestamp("us")
+
+
+def day_number(day: date) -> int:
+    """Return the days since 1970.
+
+    >>> day_number(date(1970, 1, 2))
+    1
+    """
+    return day.toordinal() - date(1970, 1, 1).toordinal()
+
+
+@dataclass(frozen=True)
+class Part:
+    """A file sorted by point and time.
+
+    With `day`, every row must be of that day; with `keep`, only the rows of those days count.
+    """
+
+    file: Path
+    day: date | None = None
+    footer: pq.FileMetaData | None = None  # where it was read before
+    keep: frozenset[date] = frozenset()
+
+
+@dataclass(frozen=True)
+class Block:
+    """The rows of some points: those of `ids[n]` are `rows[starts[n]:starts[n + 1]]`, sorted by time.
+
+    `counts[n, d]` are the rows that the files hold of that point on the d-th day of the period, counted before merging.
+    """
+
+    ids: list[str]
+    starts: Array
+    rows: pa.Table
+    counts: Array
+
+    def __iter__(self) -> Iterator[tuple[str, pa.Table, Array]]:
+        for n, name in enumerate(self.ids):
+            yield name, self.rows.slice(self.starts[n], self.starts[n + 1] - self.starts[n]), self.counts[n]
+
+
+@dataclass(frozen=True)
+class _Open:
+    """A file with its footer: the rows and the least and greatest id of each row group."""
+
+    part: Part
+    footer: pq.FileMetaData
+    schema: pa.Schema
+    groups: tuple[tuple[int, str | None, str | None], ...]
+
+    def groups_between(self, after: str | None, upto: str | None) -> tuple[list[int], bool]:
+        """Return the row groups that hold points greater than one and up to another, and whether they hold others."""
+        found = [
+            (number, (after is None or _less(after, least)) and (upto is None or _less(greatest, upto, equal=True)))
+            for number, (_, least, greatest) in enumerate(self.groups)
+            if (after is None or greatest is None or greatest > after)
+            and (upto is None or least is None or least <= upto)
+        ]
+        return [number for number, _ in found], not all(inside for _, inside in found)
+
+
+@dataclass
+class SortedRows:
+    """Rows of parts within a period of days, by blocks of points.
+
+    Raises
+    ------
+    UnreadableFileError
+        A file cannot be read.
+    DataError
+        A row of a wrong day, without point or time; a point twice at a time; columns that do not go together.
+    """
+
+    parts: Sequence[Part]
+    first: date
+    days: int
+    opened: list[_Open] = field(init=False)
+    schema: pa.Schema = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.opened = _mapped(_open, self.parts)
+        self.schema = _schema(self.opened)
+
+    def blocks(self) -> Iterator[Block]:
+        """Give the points in order of their ids, block by block."""
+        bounds: list[str | None] = [None, *_cuts(self.opened), None]
+        for after, upto in pairwise(bounds):
+            yield self._block(after, upto)
+
+    def _block(self, after: str | None, upto: str | None) -> Block:
+        read = partial(_read, after=after, upto=upto, schema=self.schema)
+        pieces = [p for p in _mapped(read, self.opened) if p.num_rows]
+        ids = sorted(set().union(*(p.ids for p in pieces)))
+        codes, times = _codes(pieces, ids), _joined([p.time for p in pieces], np.dtype("i8"))
+        counts = self._counts(pieces, codes, times, len(ids))
+        starts = np.concatenate([[0], np.cumsum(np.bincount(codes, minlength=len(ids)))])
+        order = pa.array(_order(codes, times, ids).astype("u4"))
+        del codes
+        columns = {"time": pa.array(times).view(_TIME).take(order)}
+        del times
+        for number, named in enumerate(self.schema):
+            column = pa.chunked_array([p.columns[number] for p in pieces], named.type).combine_chunks()
+            for piece in pieces:
+                piece.columns[number] = None  # a column lies in memory twice at most
+            columns[named.name] = column.take(order)
+        return Block(ids, starts, pa.table(columns), counts)
+
+    def _counts(self, pieces: list[_Piece], codes: Array, times: Array, points: int) -> Array:
+        day = times // DAY - day_number(self.first)
+        wrong = (day < 0) | (day >= self.days)
+        if wrong.any():
+            number = int(np.searchsorted(np.cumsum([p.num_rows for p in pieces]), int(wrong.argmax()), side="right"))
+            raise DataError(f"{pieces[number].file} holds rows of other days than its name says. Extract it again.")
+        counted = np.bincount(codes.astype("i8") * self.days + day, minlength=points * self.days)
+        return counted.reshape(points, self.days)
+
+
+@dataclass
+class _Piece:
+    """The rows of one file for a block: ids and where they stand, times in microseconds, columns."""
+
+    file: Path
+    ids: list[str]
+    places: Array
+    time: Array
+    columns: list[Any]
+
+    @property
+    def num_rows(self) -> int:
+        return len(self.time)
+
+    def only(self, wanted: Array) -> _Piece:
+        """Return the rows that are wanted, with the ids that they have."""
+        places = self.places[wanted]
+        used = np.flatnonzero(np.bincount(places, minlength=len(self.ids)))
+        renumbered = np.zeros(len(self.ids), "i4")
+        renumbered[used] = np.arange(len(used))
+        columns = [c.filter(pa.array(wanted)) for c in self.columns]
+        return _Piece(self.file, [self.ids[n] for n in used], renumbered[places], self.time[wanted], columns)
+
+
+def _less(one: str | None, other: str | None, *, equal: bool = False) -> bool:
+    """Whether an id is known to be less than another, or equal."""
+    return one is not None and other is not None and (one < other or (equal and one == other))
+
+
+def _open(part: Part) -> _Open:
+    try:
+        footer = part.footer or pq.read_metadata(part.file)
+        schema = footer.schema.to_arrow_schema()
+    except (pa.ArrowException, OSError) as problem:
+        raise _unreadable(part.file, problem) from problem
+    if not {"time", "point_id"} <= set(schema.names):
+        raise DataError(f"{part.file} is no file of points: it has no time or no point_id.")
+    place = schema.get_field_index("point_id")
+    return _Open(part, footer, schema, tuple(_range(footer.row_group(n), place) for n in range(footer.num_row_groups)))
+
+
+def _range(group: Any, place: int) -> tuple[int, str | None, str | None]:
+    stated = group.column(place).statistics
+    known = stated is not None and stated.has_min_max
+    return group.num_rows, stated.min if known else None, stated.max if known else None
+
+
+def _schema(opened: list[_Open]) -> pa.Schema:
+    """Return the columns of all files that have rows, time and point left out."""
+    with_rows = [o for o in opened if o.footer.num_rows] or opened
+    try:
+        merged = pa.unify_schemas([o.schema.remove_metadata() for o in with_rows], promote_options="permissive")
+    except pa.ArrowException as problem:
+        named = ", ".join(str(o.part.file) for o in with_rows[:2])
+        raise DataError(f"The columns of the days do not go together ({problem}): {named} ... Extract again.") from None
+    return pa.schema([f for f in merged if f.name not in ("time", "point_id")])
+
+
+def _cuts(opened: list[_Open]) -> list[str]:
+    """Return the ids at which blocks end, so that each holds about as many rows."""
+    ends = [(greatest, rows) for o in opened for rows, _, greatest in o.groups if rows]
+    if not ends or any(greatest is None for greatest, _ in ends):
+        return []
+    ends.sort()
+    total = np.cumsum([rows for _, rows in ends])
+    size = min(max(LEAST_ROWS, -(-int(total[-1]) // BLOCKS)), MOST_ROWS)
+    numbers = np.searchsorted(total, np.arange(size, int(total[-1]), size))
+    cuts = dict.fromkeys(str(ends[n][0]) for n in numbers)
+    return [cut for cut in cuts if cut != ends[-1][0]]
+
+
+def _read(opened: _Open, *, after: str | None, upto: str | None, schema: pa.Schema) -> _Piece:
+    groups, more = opened.groups_between(after, upto)
+    table = _row_groups(opened, groups, schema)
+    ids, places = _ids(opened.part.file, table)
+    piece = _Piece(opened.part.file, ids, places, _time(opened.part.file, table), [_column(table, n) for n in schema])
+    _check_day(opened.part, piece.time)
+    if more:
+        between = [(after is None or i > after) and (upto is None or i <= upto) for i in ids]
+        piece = piece.only(np.array(between, bool)[places])
+    if opened.part.keep:
+        piece = piece.only(np.isin(piece.time // DAY, [day_number(d) for d in opened.part.keep]))
+    return piece
+
+
+def _row_groups(opened: _Open, groups: list[int], schema: pa.Schema) -> pa.Table:
+    names = [n for n in opened.schema.names if n in ("time", "point_id") or n in schema.names]
+    try:
+        source = pa.OSFile(str(opened.part.file))
+        with pq.ParquetFile(source, metadata=opened.footer, read_dictionary=["point_id"]) as file:
+            return file.read_row_groups(groups, columns=names, use_threads=False)
+    except (pa.ArrowException, OSError) as problem:
+        raise _unreadable(opened.part.file, problem) from problem
+
+
+def _ids(file: Path, table: pa.Table) -> tuple[list[str], Array]:
+    column = table["point_id"]
+    if column.null_count:
+        raise DataError(f"{file} holds rows without a point. Extract it again.")
+    if not pa.types.is_dictionary(column.type):
+        column = column.dictionary_encode()
+    joined = column.combine_chunks()
+    return joined.dictionary.to_pylist(), joined.indices.to_numpy(zero_copy_only=False)
+
+
+def _time(file: Path, table: pa.Table) -> Array:
+    column = table["time"]
+    if column.null_count:
+        raise DataError(f"{file} holds rows without a time. Extract it again.")
+    values: Array = column.cast(_TIME).cast(pa.int64()).to_numpy()
+    return values
+
+
+def _check_day(part: Part, time: Array) -> None:
+    if part.day is not None and len(time) and (time // DAY != day_number(part.day)).any():
+        raise DataError(f"{part.file} holds rows of another day than {part.day}. Extract the day again.")
+
+
+def _column(table: pa.Table, named: pa.Field) -> Any:
+    if named.name not in table.column_names:
+        return pa.nulls(table.num_rows, named.type)
+    column = table[named.name].combine_chunks()
+    return column if column.type == named.type else column.cast(named.type)
+
+
+def _codes(pieces: list[_Piece], ids: list[str]) -> Array:
+    """Return the number of the point of each row, among the ids in order."""
+    number = {name: n for n, name in enumerate(ids)}
+    kind = np.dtype("i2") if len(ids) < 2**15 else np.dtype("i4")  # numpy sorts 16 bits much faster
+    return _joined([np.array([number[i] for i in p.ids], kind)[p.places] for p in pieces], kind).astype(kind)
+
+
+def _joined(arrays: list[Array], kind: np.dtype[Any]) -> Array:
+    return np.concatenate(arrays) if arrays else np.array([], kind)
+
+
+def _order(codes: Array, times: Array, ids: list[str]) -> Array:
+    """Return the order of the rows by point and time."""
+    order = np.argsort(codes, kind="stable")
+    later = _later(codes, times, order)
+    if (later < 0).any():
+        order = np.lexsort((times, codes))
+        later = _later(codes, times, order)
+    if (later == 0).any():
+        row = order[int((later == 0).argmax())]
+        when = np.datetime64(int(times[row]), "us")
+        raise DataError(f"The point {ids[codes[row]]} is held twice at {when}: extract that day again.")
+    return order
+
+
+def _later(codes: Array, times: Array, order: Array) -> Array:
+    """Return the time from each row to the next of the same point; 1 to the next point."""
+    later: Array = np.where(np.diff(codes[order]) == 0, np.diff(times[order]), 1)
+    return later
+
+
+def _mapped(act: Callable[[Any], Any], items: Sequence[Any]) -> list[Any]:
+    if len(items) < 8:
+        return [act(i) for i in items]
+    with ThreadPoolExecutor(THREADS) as pool:
+        return list(pool.map(act, items))
+
+
+def _unreadable(file: Path, problem: Exception) -> UnreadableFileError:
+    return UnreadableFileError(f"The file of points cannot be read ({problem}): {file}. Extract the day again.")
