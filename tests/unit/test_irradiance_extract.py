@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import sys
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -19,6 +18,7 @@ import pytest
 
 from datalake_kit.errors import ConfigError, DataError, PointNotFoundError, UnreadableFileError
 from datalake_kit.irradiance import extract, plan
+from datalake_kit.irradiance.extracting import ways
 from datalake_kit.irradiance.stored import daily
 from tests import satellite
 from tests.satellite import DAY, POINTS
@@ -26,11 +26,17 @@ from tests.satellite import DAY, POINTS
 NEXT = DAY + timedelta(days=1)
 
 
+@pytest.fixture(scope="module")
+def two_days(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("files")
+    satellite.write_day(folder, DAY)
+    satellite.write_day(folder, NEXT)
+    return folder
+
+
 @pytest.fixture
-def files(tmp_path: Path) -> Path:
-    satellite.write_day(tmp_path / "files", DAY)
-    satellite.write_day(tmp_path / "files", NEXT)
-    return tmp_path / "files"
+def files(tmp_path: Path, two_days: Path) -> Path:
+    return shutil.copytree(two_days, tmp_path / "files")
 
 
 def rows(table: Path) -> pd.DataFrame:
@@ -158,7 +164,7 @@ def test_a_finished_day_is_not_read_again(files: Path, tmp_path: Path, monkeypat
     def refuse(*_: Any) -> None:
         raise AssertionError("a day was read again")
 
-    monkeypatch.setattr(sys.modules[extract.__module__], "extract_day", refuse)
+    monkeypatch.setattr(ways, "extract_day", refuse)
     again = extract(files, POINTS, tmp_path / "t")
     assert len(again.days_kept) == 2
     assert again.rows == 48 * 3

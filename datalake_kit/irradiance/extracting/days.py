@@ -7,20 +7,24 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from datalake_kit.errors import PointNotFoundError, UnreadableFileError
+from datalake_kit.errors import UnreadableFileError
 from datalake_kit.irradiance.describing.points import Grid
 from datalake_kit.irradiance.describing.product import Product, Variable
+from datalake_kit.irradiance.extracting.claims import claim_folder, refuse_loss
 from datalake_kit.irradiance.extracting.listing import Reject, SourceFile
+from datalake_kit.irradiance.extracting.masks import refuse_masked
+from datalake_kit.irradiance.extracting.reaching import refuse_vanished, reject_of
+from datalake_kit.irradiance.extracting.targets import write_failed
 from datalake_kit.irradiance.reading.packing import Packing, decode
 from datalake_kit.irradiance.reading.readers import NETCDF, CellValues, RejectedFileError, read_file
-from datalake_kit.irradiance.stored.daily import DayManifest, write_day
+from datalake_kit.irradiance.stored.daily import DayManifest, day_folder, write_day
+from datalake_kit.storage import Place
 
 __all__ = ["DayJob", "extract_day", "manifest_of"]
 
@@ -31,7 +35,7 @@ Array = np.ndarray[Any, Any]
 class DayJob:
     """Everything that one day needs; it can be sent to another process."""
 
-    table: Path
+    table: Place
     day: date
     product: Product
     variables: tuple[Variable, ...]
@@ -61,15 +65,18 @@ def extract_day(job: DayJob) -> tuple[DayManifest, int]:
     Raises
     ------
     UnreadableFileError
-        A file cannot be used and `on_bad` is "raise".
+        A file cannot be used and `on_bad` is "raise"; every file went away after it was listed.
+    DataError
+        The day cannot be written, or holds by now points that would be lost.
     PointNotFoundError
         Points are masked in every file and `refuse_masked` is set; nothing was written then.
     """
     used, rejects = _read_all(job)
+    refuse_vanished(job.day, job.files, rejects)
     values = {v.column: _decode([u for _, u in used], v.column) for v in job.variables}
     masked = _all_masked(values, job) if used else np.zeros(len(job.points), bool)
-    if job.refuse_masked and masked.any():
-        raise PointNotFoundError(_masked_message(job.points[masked], job.day))
+    if job.refuse_masked:
+        refuse_masked(job.points, masked, job.day)
     rows = _rows([f for f, _ in used], job, values)
     manifest = manifest_of(
         job,
@@ -80,7 +87,17 @@ def extract_day(job: DayJob) -> tuple[DayManifest, int]:
         masked=int(masked.sum()),
         source_bytes=sum(u.source_bytes for _, u in used),
     )
-    return manifest, write_day(job.table, job.day, rows, manifest)
+    return manifest, _write(job, rows, manifest)
+
+
+def _write(job: DayJob, rows: pa.Table, manifest: DayManifest) -> int:
+    """Write a day while nobody else writes it, unless it holds by now what this run would drop."""
+    try:
+        with claim_folder(day_folder(job.table, job.day)):
+            refuse_loss(job)
+            return write_day(job.table, job.day, rows, manifest)
+    except OSError as error:
+        raise write_failed(error, job.table, job.day) from error
 
 
 def _read_all(job: DayJob) -> tuple[list[tuple[SourceFile, CellValues]], list[Reject]]:
@@ -106,8 +123,8 @@ def _outcomes(job: DayJob) -> Iterable[CellValues | RejectedFileError]:
             return read_file(
                 file.path, job.product, job.variables, grid=grid, rows=rows, columns=columns, slot=file.slot
             )
-        except RejectedFileError as error:
-            return error
+        except (RejectedFileError, OSError) as error:
+            return reject_of(file, error)
 
     if job.threads == 1:
         return [read(f) for f in job.files]
@@ -140,15 +157,6 @@ def _all_masked(values: dict[str, np.ma.MaskedArray[Any, Any]], job: DayJob) -> 
     """Tell which points have no value of the first variable in any file."""
     first = values[job.variables[0].column]
     return np.asarray(np.ma.getmaskarray(first).all(axis=0))
-
-
-def _masked_message(points: pd.DataFrame, day: date) -> str:
-    named = [f"{p.point_id} ({p.latitude:g}, {p.longitude:g})" for p in points.head(10).itertuples()]
-    more = f" and {len(points) - 10} more" if len(points) > 10 else ""
-    return (
-        f"{len(points)} points are masked in every file of {day}, as sea and off-disk cells are: "
-        f'{", ".join(named)}{more}. Move them to land, leave them out, or give on_masked="keep" to keep them as gaps.'
-    )
 
 
 def _rows(files: list[SourceFile], job: DayJob, values: dict[str, np.ma.MaskedArray[Any, Any]]) -> pa.Table:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import date
-from pathlib import Path
 
 import pandas as pd
 
 from datalake_kit.irradiance.extracting.listing import Plan, facts_table
 from datalake_kit.irradiance.stored.daily import DayManifest
+from datalake_kit.storage import Place
 
 __all__ = ["Extraction"]
 
@@ -22,7 +22,7 @@ class Extraction:
     Attributes
     ----------
     product : str
-    table : Path
+    table : Path or S3Path
         The folder of the table.
     points : DataFrame
         point_id, latitude, longitude, row, column, cell_latitude, cell_longitude, distance_km.
@@ -46,10 +46,17 @@ class Extraction:
     fallbacks : tuple of str
         Why netCDF4 was needed.
     step_seconds : int
+    workers : str
+        Who read the days: "1 process, 2 threads", "2 processes", the class of the executor; and why, where it is not
+        what was wanted.
+    seconds : float
+        How long it took, with listing and writing.
+    files_read, bytes_read : int
+        What was read now, used or not; days that were kept are not in it.
     """
 
     product: str
-    table: Path
+    table: Place
     points: pd.DataFrame = field(repr=False, compare=False)
     days: tuple[date, ...]
     days_kept: tuple[date, ...]
@@ -64,6 +71,10 @@ class Extraction:
     readers: dict[str, int]
     fallbacks: tuple[str, ...]
     step_seconds: int
+    workers: str = field(compare=False)
+    seconds: float = field(compare=False)
+    files_read: int = field(compare=False)
+    bytes_read: int = field(compare=False)
 
     @property
     def adds_up(self) -> bool:
@@ -79,12 +90,26 @@ class Extraction:
             ("points", f"{len(self.points)}, at most {far:.1f} km from the centre of their cell"),
             ("days", f"{len(self.days)} ({span}), of which {len(self.days_kept)} were finished before"),
             ("files", f"{self.files_seen} seen = {self.files_used} used + {len(self.rejects)} rejected"),
-            ("missing slots", f"{len(self.missing)} every {self.step_seconds // 60} min"),
+            ("rejected", _counted(self.rejects["reason"])),
+            (
+                "missing slots",
+                f"{len(self.missing)} of {self.step_seconds / 60:g} min ({_counted(self.missing['why'])})",
+            ),
             ("readers", readers + (f" ({'; '.join(self.fallbacks)})" if self.fallbacks else "")),
             ("rows", f"{self.rows:,}"),
             ("bytes", f"{self.source_bytes / 1e6:.1f} MB of files, {self.written_bytes / 1e3:.0f} kB written now"),
+            ("read now", self._speed()),
             ("table", str(self.table)),
         ]
+
+    def _speed(self) -> str:
+        if not self.files_read:
+            return "nothing: every day was finished"
+        seconds = max(self.seconds, 1e-6)
+        return (
+            f"{self.files_read} files in {self.seconds:.1f} s: {self.files_read / seconds:.0f} files/s, "
+            f"{self.bytes_read / 1e6 / seconds:.1f} MB/s, by {self.workers}"
+        )
 
     def __str__(self) -> str:
         return "\n".join(f"{name:14} {text}" for name, text in self._facts())
@@ -102,13 +127,20 @@ class Extraction:
         return facts_table(self._facts())
 
 
+def _counted(values: pd.Series) -> str:
+    """Return how often each value occurs, the most frequent first."""
+    return ", ".join(f"{count} {value}" for value, count in values.value_counts().items()) or "none"
+
+
 def summarise(
     planned: Plan,
-    table: Path,
+    table: Place,
     points: pd.DataFrame,
     *,
     kept: dict[date, DayManifest],
     done: dict[date, tuple[DayManifest, int]],
+    workers: str,
+    seconds: float,
 ) -> Extraction:
     """Put the manifests of all days together."""
     manifests = kept | {day: manifest for day, (manifest, _) in done.items()}
@@ -133,6 +165,10 @@ def summarise(
         readers=dict(readers),
         fallbacks=tuple(sorted({f for m in manifests.values() for f in m.fallbacks})),
         step_seconds=int(planned.step.total_seconds()),
+        workers=workers,
+        seconds=seconds,
+        files_read=sum(len(planned.files[day]) for day in done),
+        bytes_read=sum(f.size for day in done for f in planned.files[day]),
     )
 
 

@@ -2,45 +2,48 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
+import contextlib
+import time
 from dataclasses import replace
 from datetime import date
-from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 import pandas as pd
 
 from datalake_kit.errors import ConfigError, DataError, UnreadableFileError
 from datalake_kit.irradiance.describing.points import PointsLike, locate_points, read_points
 from datalake_kit.irradiance.describing.product import Product
-from datalake_kit.irradiance.extracting.days import DayJob, extract_day, manifest_of
+from datalake_kit.irradiance.extracting.accounts import write_aliens
+from datalake_kit.irradiance.extracting.claims import claim_folder, refuse_loss, remove_leftovers
+from datalake_kit.irradiance.extracting.days import DayJob, manifest_of
+from datalake_kit.irradiance.extracting.executors import Executor
 from datalake_kit.irradiance.extracting.extraction import Extraction, summarise
+from datalake_kit.irradiance.extracting.grids import find_header, state_grid
 from datalake_kit.irradiance.extracting.listing import FilesLike, Plan, plan
-from datalake_kit.irradiance.reading.readers import Header, RejectedFileError, read_header
+from datalake_kit.irradiance.extracting.progress import show_plan, show_progress
+from datalake_kit.irradiance.extracting.reaching import PASSING
+from datalake_kit.irradiance.extracting.targets import check_target, without_table
+from datalake_kit.irradiance.extracting.ways import Way, run_days
+from datalake_kit.irradiance.extracting.workers import Outcome, Outcomes
+from datalake_kit.irradiance.reading.readers import Header
 from datalake_kit.irradiance.stored import daily
-from datalake_kit.storage import local_path
+from datalake_kit.storage import Place, place
 
 __all__ = ["extract"]
-
-LARGE_FILE = 500_000  # bytes
-
-
-class _Executor(Protocol):
-    def submit(self, fn: Any, /, *args: Any) -> Any: ...
 
 
 def extract(
     files: FilesLike,
     points: PointsLike,
-    out: str | Path,
+    out: str | Place,
     *,
     variables: list[str] | tuple[str, ...] | None = None,
     product: Product | None = None,
     max_distance_km: float = 5.0,
     on_bad: Literal["reject", "raise"] = "reject",
     on_masked: Literal["raise", "keep"] = "raise",
-    executor: _Executor | None = None,
+    executor: Executor | None = None,
+    workers: int | None = None,
     progress: bool = False,
 ) -> Extraction:
     """Extract the series of points from satellite files into a table, one Parquet file a day.
@@ -69,9 +72,14 @@ def extract(
         them, or are kept as gaps.
     executor : optional
         Anything with `submit(function, argument)` that returns a future: an executor of concurrent.futures, a dask
-        client. Days run there. Without one they run here, two threads reading the files of a day when these are large.
+        client. Days run there, and nowhere else but the first. Not so many wait there at once that their points fill
+        the memory.
+    workers : int, optional
+        How many processes read days, this one included; 1 reads one file after another, here. When not given: one a
+        core, at most 8, as far as there is work for more than a few seconds; fewer days or bytes are read here, large
+        files by two threads. Other processes are started anew: a script needs no guard, a notebook none either.
     progress : bool
-        Show a bar with days, rate and time left.
+        Print the plan, then show a bar with days, the time left, files and megabytes a second (all on stderr).
 
     Returns
     -------
@@ -80,18 +88,31 @@ def extract(
     Raises
     ------
     DataError
-        No files; points of the table would be lost or have moved; an id occurs twice.
+        No files; points of the table would be lost or have moved; an id occurs twice; the files are on another grid
+        than the table; the table cannot be written; a worker died. Days that are done stay.
     PointNotFoundError
         Points off the grid, too far or masked.
     UnreadableFileError
-        A bad file, with on_bad="raise".
+        A bad file, with on_bad="raise"; a day of which every file went away after it was listed.
+    KeyboardInterrupt
+        Stopped by Ctrl-C: it says how many days are done. They stay, and the same call goes on from there.
 
     Notes
     -----
-    A day is replaced as a whole and in one step, so a run can be stopped at any moment and repeated. A day is read
-    again only when the names, sizes or times of its files, the points or the variables have changed. A day that holds
-    points which are not asked for now is never overwritten: that is an error. It does not fill gaps: a missing slot is
-    no row.
+    A day is replaced as a whole and in one step, so a run can be stopped at any moment, killed even, and repeated. It
+    is read again only when the names, sizes or times of its files, the points or the variables have changed, or when a
+    file of it could not be reached (no access, gone, an input/output error), which may pass. A day without any usable
+    file is finished too: it has no rows, and its rejects. A missing slot is no row: nothing is filled.
+
+    A day that holds points which are not asked for now is never overwritten: that is an error, also when another run
+    writes at the same time. Several runs may write to one table at once; the folder of a day is locked while it is
+    written, and the next to lock it removes what a dead run left (see `datalake_kit.irradiance.extracting.claims`).
+
+    The grid is the table's. A new table takes that of most files; a file on another one is rejected, and so is a whole
+    run of such files.
+
+    Points count as masked by the first day that is read and has a usable file. In polar night values are 0 or missing
+    by the file: a first day on which a point has none at all says so as an error; give on_masked="keep" then.
 
     Examples
     --------
@@ -101,21 +122,28 @@ def extract(
     """
     _check_choice("on_bad", on_bad, ("reject", "raise"))
     _check_choice("on_masked", on_masked, ("raise", "keep"))
-    table, wanted, planned = local_path(out), read_points(points), plan(files, product=product)
-    if on_bad == "raise" and planned.rejects:
-        first = planned.rejects[0]
-        raise UnreadableFileError(
-            f"{len(planned.rejects)} files cannot be used, the first: {first.path}: {first.detail}."
-        )
+    started = time.perf_counter()
+    way = Way(executor=executor, workers=workers)
+    table, wanted = check_target(place(out)), read_points(points)
+    planned = without_table(plan(files, product=product), table)
+    _check_rejects(planned, on_bad)
+    _check_table(table, planned.product, wanted)
+    remove_leftovers(table)
     jobs = _jobs(planned, wanted, table, variables=variables, on_bad=on_bad)
     kept = _kept(jobs)
-    _check_points_kept(jobs, kept)
-    daily.check_same_places(table, wanted)
+    for job in jobs:
+        if job.day not in kept:
+            refuse_loss(job)
     located, todo, header = _locate(jobs, kept, wanted, max_distance_km)
-    done = _run(todo, executor=executor, refuse_masked=on_masked == "raise", progress=progress)
-    step = int(planned.step.total_seconds())
-    daily.write_table_info(table, planned.product, located, step_seconds=step, source=header.title, flags=header.flags)
-    return summarise(planned, table, located, kept=kept, done=done)
+    if progress:
+        show_plan(planned, todo)
+    outcomes = run_days(todo, way, refuse_masked=on_masked == "raise")
+    done = _collect(outcomes, todo, table, lambda: _describe(table, planned, located, header), progress=progress)
+    _describe(table, planned, located, header)
+    write_aliens(table, planned)
+    return summarise(
+        planned, table, located, kept=kept, done=done, workers=way.said, seconds=time.perf_counter() - started
+    )
 
 
 def _check_choice(name: str, value: str, known: tuple[str, ...]) -> None:
@@ -123,7 +151,23 @@ def _check_choice(name: str, value: str, known: tuple[str, ...]) -> None:
         raise ConfigError(f"{name} is one of {', '.join(known)}, not {value!r}.")
 
 
-def _jobs(planned: Plan, wanted: pd.DataFrame, table: Path, *, variables: Any, on_bad: str) -> list[DayJob]:
+def _check_rejects(planned: Plan, on_bad: str) -> None:
+    if on_bad == "raise" and planned.rejects:
+        first = planned.rejects[0]
+        raise UnreadableFileError(
+            f"{len(planned.rejects)} files cannot be used, the first: {first.path}: {first.detail}."
+        )
+
+
+def _check_table(table: Place, product: Product, points: pd.DataFrame) -> None:
+    """Raise when the table is of another product, or an id of it stands for another place."""
+    before = daily.read_table_info(table).get("product", product.name)
+    if before != product.name:
+        raise DataError(f"The table {table} is of {before}, the files are of {product.name}. Give another folder.")
+    daily.check_same_places(table, points)
+
+
+def _jobs(planned: Plan, wanted: pd.DataFrame, table: Place, *, variables: Any, on_bad: str) -> list[DayJob]:
     selected = planned.product.select(variables)
     digest = daily.points_digest(wanted)
     return [
@@ -143,98 +187,65 @@ def _jobs(planned: Plan, wanted: pd.DataFrame, table: Path, *, variables: Any, o
 
 
 def _kept(jobs: list[DayJob]) -> dict[date, daily.DayManifest]:
-    """Return the manifests of days that are finished and whose inputs have not changed."""
+    """Return the manifests of finished days whose inputs have not changed and whose files could all be reached."""
     kept = {}
     for job in jobs:
         manifest = daily.finished_manifest(job.table, job.day)
-        if manifest is not None and manifest.inputs == manifest_of(job).inputs:
+        if manifest is not None and manifest.inputs == manifest_of(job).inputs and not _may_pass(manifest):
             kept[job.day] = manifest
     return kept
 
 
-def _check_points_kept(jobs: list[DayJob], kept: dict[date, daily.DayManifest]) -> None:
-    """Raise when writing a day again would drop points or variables that it holds."""
-    for job in jobs:
-        manifest = None if job.day in kept else daily.finished_manifest(job.table, job.day)
-        if manifest is None:
-            continue
-        lost = daily.point_ids(job.table, job.day) - set(job.points["point_id"])
-        lost |= set(manifest.variables) - {v.name for v in job.variables}
-        if lost:
-            raise DataError(
-                f"The table {job.table} holds for {job.day} what this run would drop: {', '.join(sorted(lost)[:10])}. "
-                "Give these points and variables as well, or another folder."
-            )
+def _may_pass(manifest: daily.DayManifest) -> bool:
+    return any(reason in PASSING for _, reason, _ in manifest.rejects)
 
 
 def _locate(
     jobs: list[DayJob], kept: dict[date, daily.DayManifest], wanted: pd.DataFrame, limit: float
 ) -> tuple[pd.DataFrame, list[DayJob], Header]:
-    """Find the cells of the points on the grid of the first file that can be opened; return its header too."""
+    """Find the cells of the points on the grid of the table; return the days to read, and a header on that grid."""
     todo = [job for job in jobs if job.day not in kept]
-    header = _first_header(todo) or _first_header(jobs)
-    if header is None:
-        raise DataError(
-            f"None of the {sum(len(j.files) for j in jobs)} files can be opened as NetCDF: "
-            f"the first is {jobs[0].files[0].path}."
-            if jobs
-            else "There is no usable file."
-        )
+    if not jobs:
+        raise DataError("There is no usable file.")
+    files = [f for job in todo or jobs for f in job.files]
+    header = find_header(files, jobs[0].product, daily.read_table_info(jobs[0].table).get("grid", {}))
     located = locate_points(wanted, header.grid, max_distance_km=limit)
-    return located, [replace(job, points=located, grid=header.grid) for job in todo], header
+    sent = located[["point_id", "latitude", "longitude", "row", "column"]]
+    return located, [replace(job, points=sent, grid=header.grid) for job in todo], header
 
 
-def _first_header(jobs: list[DayJob]) -> Header | None:
-    for job in jobs:
-        for file in job.files:
-            try:
-                return read_header(file.path, job.product)
-            except (RejectedFileError, DataError):
-                continue
-    return None
+def _describe(table: Place, planned: Plan, located: pd.DataFrame, header: Header) -> None:
+    """Write what the table is, under its lock: another run may add its points at the same moment."""
+    with claim_folder(table):
+        _check_table(table, planned.product, located)
+        daily.write_table_info(
+            table,
+            planned.product,
+            located,
+            step_seconds=int(planned.step.total_seconds()),
+            source=header.title,
+            flags=header.flags,
+            grid=state_grid(header.grid),
+        )
 
 
-def _run(
-    jobs: list[DayJob], *, executor: _Executor | None, refuse_masked: bool, progress: bool
-) -> dict[date, tuple[daily.DayManifest, int]]:
-    """Run the days; the first one alone, because it tells which points are masked."""
-    done: dict[date, tuple[daily.DayManifest, int]] = {}
-    outcomes = _outcomes(jobs, executor=executor, refuse_masked=refuse_masked)
-    for day, outcome in _shown(outcomes, len(jobs)) if progress else outcomes:
-        done[day] = outcome
+def _collect(
+    outcomes: Outcomes, todo: list[DayJob], table: Place, first: Any, *, progress: bool
+) -> dict[date, Outcome]:
+    """Take the days as they come; when it stops, say how far it came."""
+    done: dict[date, Outcome] = {}
+    with contextlib.closing(show_progress(outcomes, len(todo)) if progress else outcomes) as shown:
+        try:
+            for job, outcome in shown:
+                if not done:
+                    first()  # the table is described as soon as it has a day: what runs later knows its grid
+                done[job.day] = outcome
+        except (KeyboardInterrupt, Exception) as error:
+            outcomes.close()
+            remove_leftovers(table)
+            far = f"{len(done)} of {len(todo)} days are done and stay; the same call goes on from there."
+            if isinstance(error, KeyboardInterrupt):
+                raise KeyboardInterrupt(f"Stopped. {far}") from None
+            error.add_note(far)
+            raise
     return done
-
-
-def _outcomes(
-    jobs: list[DayJob], *, executor: _Executor | None, refuse_masked: bool
-) -> Iterator[tuple[date, tuple[daily.DayManifest, int]]]:
-    checked = not refuse_masked
-    rest = list(jobs)
-    while rest and not checked:
-        job = rest.pop(0)
-        outcome = extract_day(replace(job, threads=_threads(job), refuse_masked=True))
-        checked = outcome[0].rows > 0
-        yield job.day, outcome
-    if executor is None:
-        for job in rest:
-            yield job.day, extract_day(replace(job, threads=_threads(job)))
-        return
-    futures = [(job.day, executor.submit(extract_day, job)) for job in rest]
-    try:
-        for day, future in futures:
-            yield day, future.result()
-    finally:
-        for _, future in futures:
-            future.cancel()
-
-
-def _threads(job: DayJob) -> int:
-    """Two threads pay where inflating is most of the work, which goes on without Python's lock; for small files not."""
-    large = sum(f.size for f in job.files) > LARGE_FILE * len(job.files)
-    return 2 if large and (os.cpu_count() or 1) > 1 else 1
-
-
-def _shown(outcomes: Iterator[Any], total: int) -> Iterator[Any]:
-    from tqdm.auto import tqdm
-
-    yield from tqdm(outcomes, total=total, unit="day", desc="extract")
