@@ -189,12 +189,16 @@ class Lake:
 
     def table(self, name: str) -> Table:
         """Open a table by `database.table`; raises TableNotFoundError with the nearest names."""
+        return Table(self, self.engine.describe(self.full_name(name)))
+
+    def full_name(self, name: str) -> TableName:
+        """Return database and table that a name means, without looking for them."""
         parts = split_name(name)
         if len(parts) == 1 and self.settings.database:
             parts = (self.settings.database, *parts)
         if len(parts) != 2:
             raise TableNotFoundError(f"Name a table as database.table, not {name!r}. lake.tables() lists them.")
-        return Table(self, self.engine.describe(TableName(*parts)))
+        return TableName(*parts)
 
     def close(self) -> None:
         """Let go of the engine. The lake cannot be used afterwards."""

@@ -98,14 +98,7 @@ class FolderCatalog:
 
     def open(self, name: TableName) -> FolderTable:
         """Open a table; raise NotFoundError, UnreadableFileError or DataError with the cause."""
-        database = self._database(name.database)
-        table = self._member(database, name.table)
-        if table is None:
-            raise TableNotFoundError(
-                f"No table {name.table!r} in database {database.name!r} of {self.root}. "
-                f"{did_you_mean(name.table, _visible_folders(database))}"
-            )
-        found = TableName(database.name, table.name)
+        found, table = self.locate(name)
         kind = _format(table)
         if kind is None:
             raise TableNotFoundError(
@@ -114,6 +107,17 @@ class FolderCatalog:
         if kind == HUDI:
             return _open_hudi(found, table)
         return _open_layers(found, table) if has_layers(table) else _open_parquet(found, table)
+
+    def locate(self, name: TableName) -> tuple[TableName, Path]:
+        """Return the folder that a name means, and the name as written there; nothing in it is looked at."""
+        database = self._database(name.database)
+        table = self._member(database, name.table)
+        if table is None:
+            raise TableNotFoundError(
+                f"No table {name.table!r} in database {database.name!r} of {self.root}. "
+                f"{did_you_mean(name.table, _visible_folders(database))}"
+            )
+        return TableName(database.name, table.name), table
 
     def _database(self, name: str) -> Path:
         found = self._member(self.root, name)

@@ -1,16 +1,29 @@
-"""Reads series of points back from a table of a lake: regular steps, gaps as gaps."""
+"""Reads series of points back from a table of a lake, in any of its layouts."""
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
-from datalake_kit.errors import ColumnNotFoundError, DataError, PointNotFoundError, did_you_mean
+from datalake_kit.errors import DataError, ParameterError, PointNotFoundError, UnreadableFileError, did_you_mean
 from datalake_kit.irradiance.judging.steps import step_of
-from datalake_kit.irradiance.stored.daily import read_table_info
+from datalake_kit.irradiance.stored.folder import FORMAT, PointsFolder, Rows, Window, find_folder
+from datalake_kit.irradiance.stored.frames import (
+    MADE,
+    build_frame,
+    choose_columns,
+    describe_frame,
+    sources_of,
+    step_of_rows,
+)
+from datalake_kit.irradiance.stored.names import DAYS, POINTS
 
 if TYPE_CHECKING:
     from datalake_kit.lake import Lake, Table
@@ -18,8 +31,6 @@ if TYPE_CHECKING:
 __all__ = ["read", "select_point"]
 
 Moment = str | date | datetime | pd.Timestamp
-_KEYS = ("time", "point_id", "date")
-_DERIVED = {"dhi": ("ghi", "fraction_diffuse")}
 
 
 def read(
@@ -30,6 +41,7 @@ def read(
     start: Moment | None = None,
     stop: Moment | None = None,
     columns: Sequence[str] | None = None,
+    tz: str | None = None,
 ) -> pd.DataFrame:
     """Return the series of one point, or of several, with a row for every step.
 
@@ -37,35 +49,45 @@ def read(
     ----------
     lake : Lake
     table : str or Table
-        A table that `extract` wrote, as `database.table`.
+        A table that `extract` wrote, or `compact` or `repartition` made of one, as `database.table`; or any table with
+        columns `time` and `point_id`.
     points : str, or sequence of str, optional
         An id gives a frame indexed by `time`; a list of ids, or None for all points, gives one indexed by
         (`point_id`, `time`); `select_point` takes one out of it.
     start, stop : optional
-        From `start` on and before `stop`, in UTC unless they carry a zone. Without them: the whole days of the table.
+        From `start` on and before `stop`, in UTC unless they carry a zone, whatever `tz` is. Without them: the whole
+        days of the table.
     columns : sequence of str, optional
-        Of the table's columns and `dhi`; all by default.
+        Of the table's columns, `dhi`, `bhi` and `scan_time`; without it all but `scan_time`.
+    tz : str, optional
+        Name of a zone such as Europe/Rome, to show the times in; `attrs["tz"]` says it.
 
     Returns
     -------
     DataFrame
-        `time` is the start of the slot, UTC; steps are regular, what was not seen is NaN. ghi and dhi in W/m2; dhi, the
-        diffuse part on the horizontal, is ghi x fraction_diffuse. `attrs` says units, step, product, the points with
-        their places, for one point `point` with its `scan_offset_seconds`; `flags` says by column the `masks` and
-        `meanings` of its bits where the files name them (for `named_bits`).
+        `time` is the start of the slot, UTC unless `tz` is given; steps are regular, what was not seen is NaN. In W/m2:
+        ghi, dhi = ghi x fraction_diffuse, the diffuse part on the horizontal, and bhi = ghi - dhi, the direct part.
+        `scan_time` is the instant (UTC) at which the point's line was seen, or would have been at a gap, known to
+        `attrs["scan_uncertainty_seconds"]`. `attrs` says table, origin, product, title, units by column, step_seconds,
+        instantaneous, synthetic, `points` with their places, and for one point `point` with its
+        `scan_offset_seconds`; `flags` says by column the `masks` and `meanings` of its bits where the files name them
+        (for `named_bits`).
 
     Raises
     ------
     PointNotFoundError
         No such point in the table; the nearest names are given.
     ColumnNotFoundError
-        No such column.
+        No such column, or no scan time known.
+    ParameterError
+        No such zone.
     DataError
         The table is none of points, has no rows in the window, or holds a point twice at the same time.
 
     Notes
     -----
-    Only the wanted days and points are read: `date` folders outside the window stay closed. Nothing is filled.
+    Only the wanted files are opened, and of them only what may hold the points. Tables of this package in a local lake
+    are read straight from their files, others by SQL; both give the same. Nothing is filled.
 
     Examples
     --------
@@ -73,20 +95,25 @@ def read(
     >>> frame["ghi"].isna().mean()                                                                   # doctest: +SKIP
     0.0
     """
-    opened = lake.table(table) if isinstance(table, str) else table
-    kinds = {c.name: c.type for c in opened.columns}
-    _check_table(opened.name, kinds)
-    wanted = _wanted_columns(opened.name, kinds, columns)
-    first, last = _utc(start), _utc(stop)
-    if first is not None and last is not None and first >= last:
-        raise DataError(f"The window is empty: start {first} is not before stop {last}.")
-    info = _info(opened)
-    ids = _point_ids(lake, opened, points, info)
-    rows = _rows(lake, opened, kinds, wanted, points=ids, first=first, last=last)
-    if rows.empty:
-        raise DataError(f"{opened.name} has no rows between {first or 'its beginning'} and {last or 'its end'} (UTC).")
-    frame = _regular(rows, _step(rows, info), ids, first=first, last=last, one=isinstance(points, str))
-    return _finished(frame, wanted, opened.name, info, ids, one=isinstance(points, str))
+    window = _utc(start), _utc(stop)
+    if window[0] is not None and window[1] is not None and window[0] >= window[1]:
+        raise DataError(f"The window is empty: start {window[0]} is not before stop {window[1]}.")
+    zone = _zone(tz)
+    asked = None if points is None else [points] if isinstance(points, str) else [str(p) for p in points]
+    source = _open_source(lake, table)
+    ids, info = source.points(asked)
+    known = source.columns(ids, window, [c for c in columns or () if c not in MADE])
+    wanted = choose_columns(source.name, known, columns)
+    rows = source.rows(ids, sources_of(wanted, known), window)
+    if not len(rows.time):
+        raise DataError(
+            f"{source.name} has no rows between {window[0] or 'its beginning'} and {window[1] or 'its end'} (UTC)."
+        )
+    one, step = isinstance(points, str), step_of_rows(rows, info)
+    frame = build_frame(rows, ids, step, window, one=one)
+    result = describe_frame(frame, wanted, source.name, info, ids, one=one)
+    result.attrs["step_seconds"] = int(step.total_seconds())
+    return result if zone is None else _in_zone(result, zone)
 
 
 def select_point(frame: pd.DataFrame, point: str) -> pd.DataFrame:
@@ -116,24 +143,126 @@ def select_point(frame: pd.DataFrame, point: str) -> pd.DataFrame:
     return series
 
 
-def _check_table(name: str, kinds: dict[str, str]) -> None:
-    absent = [k for k in ("time", "point_id") if k not in kinds]
+class _Files:
+    """A table of this package in a local folder, read without SQL."""
+
+    def __init__(self, name: str, folder: PointsFolder, lake: Lake) -> None:
+        self.name, self.folder, self.lake = name, folder, lake
+
+    def points(self, asked: list[str] | None) -> tuple[list[str], dict[str, Any]]:
+        info = self.folder.info(None if asked is None else [p for p in asked if p])
+        known = self.folder.points(info)
+        if asked is not None and not set(asked) <= set(known):
+            known = _stored_points(self.lake, self.lake.table(self.name))  # of days that no description tells of
+        return _checked(self.name, asked, known), info
+
+    def columns(self, points: list[str], window: Window, asked: list[str]) -> list[str]:
+        return self.folder.columns(points, window, asked)
+
+    def rows(self, points: list[str], columns: list[str], window: Window) -> Rows:
+        return self.folder.read(points, columns, window)
+
+
+class _Sql:
+    """Any table with time and point_id, read by SQL."""
+
+    def __init__(self, lake: Lake, table: Table) -> None:
+        self.name, self.table, self.lake = table.name, table, lake
+        self.kinds = {c.name: c.type for c in table.columns}
+        absent = [k for k in ("time", "point_id") if k not in self.kinds]
+        if absent:
+            raise DataError(
+                f"{table.name} is no table of points: it has no {' and no '.join(absent)}. "
+                "`dk.irradiance.extract` writes such tables."
+            )
+        self.folder = _described(table)
+
+    def points(self, asked: list[str] | None) -> tuple[list[str], dict[str, Any]]:
+        info = {} if self.folder is None else self.folder.info(None if asked is None else [p for p in asked if p])
+        known = [] if self.folder is None else self.folder.points(info)
+        if not known or (asked is not None and not set(asked) <= set(known)):
+            known = _stored_points(self.lake, self.table)
+        return _checked(self.name, asked, known), info
+
+    def columns(self, points: list[str], window: Window, asked: list[str]) -> list[str]:
+        return list(self.kinds)
+
+    def rows(self, points: list[str], columns: list[str], window: Window) -> Rows:
+        names = ", ".join([f'{_id(self.kinds)} AS "point_id"', *(f'"{n}"' for n in ("time", *columns))])
+        conditions, params = _conditions(self.kinds, window, self.folder)
+        text = f"SELECT {names} FROM {self.table.quoted_name} WHERE {_id(self.kinds)} IN (:points){conditions}"
+        found = self.lake.arrow(text, params=params | {"points": points})
+        places = pc.index_in(found["point_id"].cast(pa.string()), value_set=pa.array(points, pa.string()))
+        return Rows(places.to_numpy(), _microseconds(found["time"]), found.drop_columns(["time", "point_id"]))
+
+
+def _open_source(lake: Lake, table: str | Table) -> _Files | _Sql:
+    """Choose how to read: the files of a local table of this package, else SQL."""
+    name = table if isinstance(table, str) else table.name
+    if lake.root is not None:
+        from datalake_kit.engines.duckdb import DuckDBEngine
+
+        if isinstance(lake.engine, DuckDBEngine):
+            found, place = lake.engine.catalog.locate(lake.full_name(name))
+            folder = find_folder(place)
+            if folder is not None:
+                return _Files(str(found), folder, lake)
+    return _Sql(lake, lake.table(name))
+
+
+def _described(table: Table) -> PointsFolder | None:
+    """Return the folder of a table of this package; a table whose files may not be looked at is one of others."""
+    try:
+        return find_folder(table.location)
+    except UnreadableFileError as problem:
+        warnings.warn(f"Places and units of {table.name} are unknown: {problem}", stacklevel=4)
+        return None
+
+
+def _stored_points(lake: Lake, table: Table) -> list[str]:
+    kinds = {c.name: c.type for c in table.columns}
+    found = lake.sql(f'SELECT DISTINCT {_id(kinds)} AS "point_id" FROM {table.quoted_name} ORDER BY 1')
+    return [str(p) for p in found["point_id"]]
+
+
+def _checked(name: str, asked: list[str] | None, known: list[str]) -> list[str]:
+    if asked is None:
+        return sorted(known)
+    absent = [p for p in dict.fromkeys(asked) if p not in set(known)]
     if absent:
-        raise DataError(
-            f"{name} is no table of points: it has no {' and no '.join(absent)}. "
-            "`dk.irradiance.extract` writes such tables."
-        )
+        more = f" Nor {', '.join(repr(p) for p in absent[1:10])}." if absent[1:] else ""
+        raise PointNotFoundError(f"{name} has no point {absent[0]!r}. {did_you_mean(absent[0], known)}{more}")
+    if not asked:
+        raise PointNotFoundError("No points were asked for: give ids, or None for all.")
+    return list(dict.fromkeys(asked))
 
 
-def _wanted_columns(name: str, kinds: dict[str, str], columns: Sequence[str] | None) -> list[str]:
-    stored = [c for c in kinds if c not in _KEYS]
-    derived = [d for d, sources in _DERIVED.items() if all(s in kinds for s in sources) and d not in kinds]
-    if columns is None:
-        return [*stored, *derived]
-    for column in columns:
-        if column not in (*stored, *derived):
-            raise ColumnNotFoundError(f"{name} has no column {column!r}. {did_you_mean(column, [*stored, *derived])}")
-    return list(dict.fromkeys(columns))
+def _id(kinds: dict[str, str]) -> str:
+    """The id as text: where folders have numbers for names, the column is one of numbers."""
+    return '"point_id"' if kinds["point_id"] in ("string", "varchar") else 'CAST("point_id" AS varchar)'
+
+
+def _conditions(kinds: dict[str, str], window: Window, folder: PointsFolder | None) -> tuple[str, dict[str, Any]]:
+    """Write the window as conditions on time, and on partitions of ours, so that the other days stay unread."""
+    text, params = "", dict[str, Any]()
+    by_date = kinds.get(DAYS) == "date"
+    for moment, name, sign in zip(window, ("start", "stop"), (">=", "<"), strict=True):
+        if moment is None:
+            continue
+        text += f' AND "time" {sign} :{name}'
+        params[name] = moment.tz_localize(None).to_pydatetime()
+        if folder is not None and folder.layout in kinds and folder.layout != POINTS:
+            text += f' AND "{folder.layout}" {sign.rstrip("=")}= :{name}_part'
+            params[f"{name}_part"] = moment.date() if by_date else moment.strftime(FORMAT[folder.layout])
+    return text, params
+
+
+def _microseconds(column: pa.ChunkedArray) -> np.ndarray[Any, Any]:
+    """Return times as microseconds since 1970, UTC."""
+    if not pa.types.is_timestamp(column.type):
+        column = pa.chunked_array([pa.array(pd.to_datetime(column.to_pandas(), utc=True))])
+    values: np.ndarray[Any, Any] = column.cast(pa.timestamp("us", column.type.tz)).cast(pa.int64()).to_numpy()
+    return values
 
 
 def _utc(moment: Moment | None) -> pd.Timestamp | None:
@@ -149,127 +278,26 @@ def _utc(moment: Moment | None) -> pd.Timestamp | None:
     return stamp.tz_localize("UTC") if stamp.tzinfo is None else stamp.tz_convert("UTC")
 
 
-def _info(table: Table) -> dict[str, Any]:
-    """Return what the table says of itself; a table on S3 is not asked yet."""
-    return {} if "://" in table.location else read_table_info(table.location)
+def _zone(name: str | None) -> str | None:
+    if name is None:
+        return None
+    from zoneinfo import ZoneInfo, available_timezones
+
+    try:
+        ZoneInfo(name)
+    except (ValueError, LookupError, OSError, TypeError):
+        raise ParameterError(f"No time zone {name!r}. {did_you_mean(str(name), available_timezones())}") from None
+    return name
 
 
-def _point_ids(lake: Lake, table: Table, points: str | Sequence[str] | None, info: dict[str, Any]) -> list[str]:
-    asked = None if points is None else [points] if isinstance(points, str) else [str(p) for p in points]
-    known = list(info.get("points", {}))
-    if not known or (asked is not None and not set(asked) <= set(known)):
-        found = lake.sql(f"SELECT DISTINCT point_id FROM {table.quoted_name} ORDER BY point_id")
-        known = found["point_id"].astype(str).tolist()
-    if asked is None:
-        return sorted(known)
-    for point in asked:
-        if point not in known:
-            raise PointNotFoundError(f"{table.name} has no point {point!r}. {did_you_mean(point, known)}")
-    if not asked:
-        raise PointNotFoundError("No points were asked for: give ids, or None for all.")
-    return list(dict.fromkeys(asked))
-
-
-def _rows(
-    lake: Lake,
-    table: Table,
-    kinds: dict[str, str],
-    wanted: list[str],
-    *,
-    points: list[str],
-    first: pd.Timestamp | None,
-    last: pd.Timestamp | None,
-) -> pd.DataFrame:
-    stored = dict.fromkeys(s for w in wanted for s in _DERIVED.get(w, (w,)) if w not in kinds or s == w)
-    names = ", ".join(f'"{n}"' for n in ("time", "point_id", *stored))
-    conditions, params = ['"point_id" IN (:points)'], {"points": points}
-    bounds: dict[str, Any] = {}
-    for moment, name, sign in ((first, "start", ">="), (last, "stop", "<")):
-        if moment is not None:
-            conditions.append(f'"time" {sign} :{name}')
-            bounds[name] = moment.tz_localize(None).to_pydatetime()
-            if "date" in kinds:
-                conditions.append(f'"date" {sign.rstrip("=")}= :{name}_day')
-                bounds[f"{name}_day"] = moment.date() if kinds["date"] == "date" else moment.date().isoformat()
-    text = f"SELECT {names} FROM {table.quoted_name} WHERE {' AND '.join(conditions)}"
-    rows = lake.sql(text, params=params | bounds)
-    rows["time"] = pd.to_datetime(rows["time"], utc=True)
-    return rows
-
-
-def _step(rows: pd.DataFrame, info: dict[str, Any]) -> pd.Timedelta:
-    """Return the table's step as it states it, or the smallest time between two rows of a point."""
-    if "step_seconds" in info:
-        return pd.Timedelta(seconds=int(info["step_seconds"]))
-    between = rows.sort_values(["point_id", "time"]).groupby("point_id")["time"].diff()
-    return between[between > pd.Timedelta(0)].min() if (between > pd.Timedelta(0)).any() else pd.Timedelta(minutes=15)
-
-
-def _regular(
-    rows: pd.DataFrame,
-    step: pd.Timedelta,
-    points: list[str],
-    *,
-    first: pd.Timestamp | None,
-    last: pd.Timestamp | None,
-    one: bool,
-) -> pd.DataFrame:
-    """Put the rows on a regular axis of time: the window, or whole days where it is open."""
-    begin = (rows["time"].min() if first is None else first).floor("D") if first is None else first.ceil(step)
-    end = rows["time"].max().floor("D") + pd.Timedelta(days=1) if last is None else last
-    axis = pd.date_range(begin, end, freq=step, inclusive="left", name="time").as_unit("us")
-    rows["time"] = rows["time"].dt.as_unit("us")
-    off = ~rows["time"].isin(axis)
-    if off.any():
-        raise DataError(
-            f"{int(off.sum())} rows are not on steps of {step}, the first at {rows.loc[off, 'time'].iloc[0]}."
-        )
-    indexed = rows.set_index(["point_id", "time"])
-    if not indexed.index.is_unique:
-        twice = indexed.index[indexed.index.duplicated()][0]
-        raise DataError(f"The point {twice[0]} is held twice at {twice[1]}: remove the files that overlap.")
-    if one:
-        return indexed.droplevel("point_id").reindex(axis)
-    return indexed.reindex(pd.MultiIndex.from_product([points, axis], names=["point_id", "time"]))
-
-
-def _finished(
-    frame: pd.DataFrame, wanted: list[str], name: str, info: dict[str, Any], points: list[str], *, one: bool
-) -> pd.DataFrame:
-    for column in frame.columns:
-        if frame[column].dtype.kind in "iu" or column == "quality_flag":
-            frame[column] = frame[column].astype("Int32")
-    for column, (whole, share) in _DERIVED.items():
-        if column in wanted and column not in frame:
-            frame[column] = frame[whole] * frame[share]
-    units = info.get("units", {}) | {"dhi": "W/m2"}
-    places = {p: _place(p, info) for p in points}
-    result = frame[wanted]
-    result.attrs = {
-        "table": name,
-        "origin": info.get("origin", ""),
-        "product": info.get("product", ""),
-        "flags": info.get("flags", {}),
-        "synthetic": _is_synthetic(info),
-        "units": {c: units[c] for c in wanted if c in units},
-        "instantaneous": info.get("instantaneous", True),
-        "scan_uncertainty_seconds": info.get("scan_uncertainty_seconds", 0.0),
-        "points": places,
-    }
-    if one:
-        result.attrs["point"] = places[points[0]]
-    return result
-
-
-def _is_synthetic(info: dict[str, Any]) -> bool:
-    """Tell whether table or files say that nothing was measured."""
-    said = f"{info.get('origin', '')} {info.get('source', '')}".casefold()
-    return "synthetic" in said or said.startswith("made")
-
-
-def _place(point: str, info: dict[str, Any]) -> dict[str, Any]:
-    """Return what is known of a point, with the seconds from the slot to the instant its line was seen."""
-    place: dict[str, Any] = {"point_id": point} | info.get("points", {}).get(point, {})
-    scan, latitude = info.get("scan_seconds"), place.get("cell_latitude", place.get("latitude"))
-    place["scan_offset_seconds"] = 0.0 if scan is None or latitude is None else scan[0] + scan[1] * latitude
-    return place
+def _in_zone(frame: pd.DataFrame, zone: str) -> pd.DataFrame:
+    """Show the times of a frame in a zone; instants and steps stay as they are."""
+    index = frame.index
+    if isinstance(index, pd.MultiIndex):
+        at = index.names.index("time")
+        local: Any = pd.DatetimeIndex(index.levels[at]).tz_convert(zone)
+        frame.index = index.set_levels(local, level="time")
+    else:
+        frame.index = pd.DatetimeIndex(index).tz_convert(zone)
+    frame.attrs["tz"] = zone
+    return frame
