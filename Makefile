@@ -17,7 +17,7 @@ demo: $(STAMP) ## build the demo lake, run every notebook on it, write demo/repo
 	$(BIN)/datalake-kit demo $(DEMO)/lake --report $(DEMO)/report
 
 test: $(STAMP) ## run all tests, a file at a time in as many processes as there are cores (at most WORKERS)
-	$(BIN)/python -m pytest -n auto --maxprocesses $(WORKERS) --dist loadfile
+	$(BIN)/python -m pytest -n auto --maxprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 test-fast: $(STAMP) ## run the tests that take seconds
 	$(BIN)/python -m pytest -m "not slow and not external"
