@@ -4,9 +4,10 @@
         ...
         assert server.count("GET") == 3
 
-    python -m tests.s3_counting --latency 0.02    # in a process of its own, for benchmarks; prints its address
+    python -m tests.s3_counting FOLDER --latency 0.02    # in a process of its own, for benchmarks; prints its address
 
-The server of a process of its own is asked for its counts at `/__asked` (JSON), and forgets them on `/__forget`.
+The second serves the files of a folder as a bucket that is only read, with little work for a request; it is asked for
+its counts at `/__asked` (JSON), and forgets them on `/__forget`.
 """
 
 from __future__ import annotations
@@ -15,16 +16,20 @@ import argparse
 import contextlib
 import json
 import logging
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import parse_qs, unquote
 
 import pytest
 
 from tests.s3 import BUCKET, client
+
+_SOME_TIME = "Wed, 18 Jun 2025 00:00:00 GMT"
 
 
 @dataclass(frozen=True)
@@ -110,20 +115,71 @@ def _refusal(status: int, code: str) -> tuple[str, list[tuple[str, str]], bytes]
     return f"{status} Refused", [("Content-Type", "application/xml"), ("Content-Length", str(len(body)))], body
 
 
+def folder_app(root: Path) -> Callable[..., Iterable[bytes]]:
+    """Return a WSGI application that serves the files of a folder as the bucket `lake`: listing, object, range."""
+    keys = sorted(p.relative_to(root).as_posix() for p in root.rglob("*") if p.is_file())
+
+    def app(environ: dict[str, Any], start_response: Callable[..., Any]) -> list[bytes]:
+        key = unquote(environ["PATH_INFO"]).removeprefix(f"/{BUCKET}").strip("/")
+        status, more, body = _folder_object(root / key, environ) if key else _folder_listing(root, keys, environ)
+        start_response(status, [*more, ("Content-Length", str(len(body)))])
+        return [body]
+
+    return app
+
+
+def _folder_object(path: Path, environ: dict[str, Any]) -> tuple[str, list[tuple[str, str]], bytes]:
+    if not path.is_file():
+        return "404 Not Found", [], b"<Error><Code>NoSuchKey</Code></Error>"
+    if environ.get("HTTP_IF_MATCH", _etag(path)) != _etag(path):
+        return "412 Precondition Failed", [], b"<Error><Code>PreconditionFailed</Code></Error>"
+    size = path.stat().st_size
+    headers = [("ETag", _etag(path)), ("Last-Modified", _SOME_TIME)]
+    if "HTTP_RANGE" not in environ:
+        return "200 OK", headers, path.read_bytes()
+    first, last = (int(n) for n in environ["HTTP_RANGE"].removeprefix("bytes=").split("-"))
+    with path.open("rb") as file:
+        file.seek(first)
+        part = file.read(last + 1 - first)
+    return "206 Partial Content", [*headers, ("Content-Range", f"bytes {first}-{first + len(part) - 1}/{size}")], part
+
+
+def _folder_listing(root: Path, known: list[str], environ: dict[str, Any]) -> tuple[str, list[tuple[str, str]], bytes]:
+    asked = parse_qs(environ["QUERY_STRING"])
+    prefix, after = asked.get("prefix", [""])[0], asked.get("continuation-token", asked.get("start-after", [""]))[0]
+    keys = [k for k in known if k.startswith(prefix) and k > after]
+    page, more = keys[:1000], len(keys) > 1000
+    entries = "".join(
+        f"<Contents><Key>{k}</Key><Size>{(root / k).stat().st_size}</Size><ETag>{_etag(root / k)}</ETag>"
+        "<LastModified>2025-06-18T00:00:00.000Z</LastModified></Contents>"
+        for k in page
+    )
+    token = f"<NextContinuationToken>{page[-1]}</NextContinuationToken>" if more else ""
+    text = f"<ListBucketResult><IsTruncated>{str(more).lower()}</IsTruncated>{token}{entries}</ListBucketResult>"
+    return "200 OK", [("Content-Type", "application/xml")], text.encode()
+
+
+def _etag(path: Path) -> str:
+    state = path.stat()
+    return f'"{state.st_size:x}-{state.st_mtime_ns:x}"'
+
+
 @contextlib.contextmanager
-def counting_s3(*, latency: float = 0.0) -> Iterator[CountingS3]:
-    """Give a running server with an empty bucket `lake`."""
-    app = pytest.importorskip("moto.moto_server.werkzeug_app", reason="moto is not installed")
+def counting_s3(*, folder: Path | None = None, latency: float = 0.0) -> Iterator[CountingS3]:
+    """Give a running server: with an empty bucket `lake`, or with one that is a folder and can only be read."""
+    moto = pytest.importorskip("moto.moto_server.werkzeug_app", reason="moto is not installed")
     from werkzeug.serving import make_server
 
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    counting = CountingS3(app.DomainDispatcherApplication(app.create_backend_app))
-    server = make_server("127.0.0.1", 0, counting, threaded=True, request_handler=app.MotoRequestHandler)
+    made = moto.DomainDispatcherApplication(moto.create_backend_app) if folder is None else folder_app(folder)
+    counting = CountingS3(made)
+    server = make_server("127.0.0.1", 0, counting, threaded=True, request_handler=moto.MotoRequestHandler)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     counting.endpoint = f"http://127.0.0.1:{server.server_port}"
-    client(counting.endpoint).create_bucket(Bucket=BUCKET)
-    counting.forget()
+    if folder is None:
+        client(counting.endpoint).create_bucket(Bucket=BUCKET)
+        counting.forget()
     counting.latency = latency
     try:
         yield counting
@@ -134,13 +190,14 @@ def counting_s3(*, latency: float = 0.0) -> Iterator[CountingS3]:
 
 
 def main() -> None:
-    """Serve until the end of standard input."""
+    """Serve a folder until the end of standard input."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("folder", type=Path)
     parser.add_argument("--latency", type=float, default=0.0, help="seconds before each answer")
     options = parser.parse_args()
-    with counting_s3(latency=options.latency) as server:
+    with counting_s3(folder=options.folder, latency=options.latency) as server:
         print(server.endpoint, flush=True)
-        input()
+        sys.stdin.read()
 
 
 if __name__ == "__main__":
