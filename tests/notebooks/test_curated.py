@@ -29,7 +29,7 @@ def test_all_pass_on_the_demo_lake_and_the_index_shows_them(demo_lake: Path, tmp
         assert result.picture is not None
         assert result.picture.stat().st_size > 10_000
         assert result.files
-        assert result.seconds < 60
+        assert result.seconds < 180  # under a minute where nothing else runs
     page = write_index(tmp_path / "report" / "index.html", results, title="t", lead="l").read_text()
     for result in results:
         assert f"{result.name}/main.png" in page

@@ -112,4 +112,4 @@ def test_a_long_line_takes_time_in_proportion(part: str) -> None:
         return time.process_time() - started
 
     seconds(500)
-    assert seconds(8_000) < 12 * seconds(2_000) + 0.5
+    assert min(seconds(8_000) for _ in range(3)) < 12 * seconds(2_000) + 0.5  # other work on the machine counts in
