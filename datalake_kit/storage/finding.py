@@ -67,7 +67,7 @@ def walk_files(folder: Path) -> Iterator[FoundFile]:
     while stack:
         below = []
         for entry in _entries(stack.pop()):
-            if not entry.is_dir():
+            if not _is_folder(entry):
                 yield _entry(entry)
             elif not entry.is_symlink() or _follow(entry.path, followed):
                 below.append(entry.path)
@@ -179,6 +179,13 @@ def _entries(folder: str) -> list[os.DirEntry[str]]:
             return sorted((e for e in entries if e.name[0] not in "._"), key=lambda e: e.name)
     except OSError as problem:
         raise UnreadableFileError(f"The folder {folder} cannot be listed: {problem.strerror}.") from problem
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False  # a link to itself
 
 
 def _follow(link: str, followed: set[str]) -> bool:

@@ -23,10 +23,14 @@ def check_target(table: Place) -> Place:
     """
     if not isinstance(table, Path):
         return table
-    there = next(p for p in (table, *table.parents) if p.exists())
+    try:
+        there = next(p for p in (table, *table.parents) if p.exists())
+        writable = os.access(there, os.W_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids)
+    except OSError as problem:
+        raise DataError(f"The table cannot be written to {table}: {problem.strerror}. Give another folder.") from None
     if not there.is_dir():
         raise DataError(f"The table cannot be written to {table}: {there} is a file. Give a folder.")
-    if not os.access(there, os.W_OK | os.X_OK):
+    if not writable:
         raise DataError(f"The table cannot be written to {table}: {there} is read-only here. Give another folder.")
     return table
 
