@@ -17,9 +17,10 @@ from hypothesis import strategies as st
 from datalake_kit.errors import ConfigError, UnreadableFileError
 from datalake_kit.irradiance import Grid, Product, Variable, read_plane
 from datalake_kit.irradiance.describing.product import MSG_MDSSFTD
-from datalake_kit.irradiance.reading.chunks import read_cells
+from datalake_kit.irradiance.reading.cells import Cells
 from datalake_kit.irradiance.reading.packing import decode
-from datalake_kit.irradiance.reading.readers import RejectedFileError, _Asked, _read_netcdf, read_file
+from datalake_kit.irradiance.reading.readers import RejectedFileError, Wanted, _read_netcdf, read_file
+from datalake_kit.irradiance.reading.sources import open_source
 from tests import satellite
 
 ROWS = np.array([0, 39, 7, 20, 20, 35, 12])
@@ -52,12 +53,13 @@ def truth(path: Path) -> np.ma.MaskedArray:
 
 def read(path: Path, product: Product = ANY) -> Any:
     grid = Grid(satellite.LATITUDE, satellite.LONGITUDE)
-    return read_file(path, product, product.variables, grid=grid, rows=ROWS, columns=COLUMNS, slot=SLOT)
+    return read_file(path, Wanted(product, product.variables, grid, Cells(ROWS, COLUMNS)), SLOT)
 
 
 def read_general(path: Path) -> Any:
     grid = Grid(satellite.LATITUDE, satellite.LONGITUDE)
-    return _read_netcdf(path, _Asked(ANY, ANY.variables, grid, ROWS, COLUMNS, SLOT), "asked for")
+    with open_source(path) as source:
+        return _read_netcdf(source, Wanted(ANY, ANY.variables, grid, Cells(ROWS, COLUMNS)), SLOT, "asked for")
 
 
 def assert_same(got: np.ma.MaskedArray, expected: np.ma.MaskedArray) -> None:
@@ -88,7 +90,9 @@ LAYOUTS: dict[str, tuple[dict[str, Any], str]] = {
     "big-endian": (ZLIB | {"endian": "big"}, "chunks"),
     "big-endian, contiguous": ({"contiguous": True, "endian": "big"}, "chunks"),
     "chunks never written": (ZLIB | {"chunksizes": (1, 8, 8), "part": slice(16, 24)}, "chunks"),
-    "checksum filter": (ZLIB | {"fletcher32": True}, "netCDF4"),
+    "checksum before shuffling": (ZLIB | {"fletcher32": True, "chunksizes": (1, 7, 16)}, "netCDF4"),
+    "checksum before deflating": ({"zlib": True, "shuffle": False, "fletcher32": True}, "chunks"),
+    "checksum filter alone": ({"fletcher32": True, "chunksizes": (1, 7, 16)}, "chunks"),
 }
 
 
@@ -143,12 +147,15 @@ def test_missing_value_masks_something_in_these_tests(tmp_path: Path) -> None:
     assert np.ma.getmaskarray(truth(path)).tolist() == [False, False, True, False, False, False, False]
 
 
-def test_a_chunk_that_skipped_a_filter_is_left_to_netcdf4(tmp_path: Path) -> None:
-    path = write(tmp_path / "a_202506180000.nc", "i2", CELLS, {"scale_factor": 0.1}, fill_value=-1, **ZLIB)
+@pytest.mark.parametrize("mask", [0b11, 0b01, 0b10])
+def test_a_chunk_that_skipped_filters_is_read_without_them(tmp_path: Path, mask: int) -> None:
+    options = ZLIB | {"chunksizes": (1, 20, 50)}
+    path = write(tmp_path / "a_202506180000.nc", "i2", CELLS, {"scale_factor": 0.1}, fill_value=-1, **options)
+    content = CELLS[20:].astype("i2")
+    stored = content.tobytes() if mask & 1 else content.reshape(-1).view("u1").reshape(-1, 2).T.tobytes()
     with h5py.File(path, "r+") as file:
-        file["v"].id.write_direct_chunk((0, 0, 0), CELLS.astype("i2").tobytes(), filter_mask=0b11)
-    assert_both(path, "netCDF4")
-    assert "skipped" in read(path).why
+        file["v"].id.write_direct_chunk((0, 20, 0), stored if mask & 2 else zlib.compress(stored), filter_mask=mask)
+    assert_both(path, "chunks")
 
 
 def test_a_chunk_that_inflates_to_less_is_an_error_and_not_a_number(tmp_path: Path) -> None:
@@ -156,17 +163,20 @@ def test_a_chunk_that_inflates_to_less_is_an_error_and_not_a_number(tmp_path: Pa
     path = write(tmp_path / "a_202506180000.nc", "i2", CELLS, {}, fill_value=-1, **options)
     with h5py.File(path, "r+") as file:
         file["v"].id.write_direct_chunk((0, 0, 0), zlib.compress(b"\0" * 3990))
-    with h5py.File(path) as file, path.open("rb") as raw, pytest.raises(OSError, match="3990 bytes in place of 4000"):
-        read_cells(file["v"], raw.fileno(), np.array([1]), np.array([1]))
+    with pytest.raises(RejectedFileError, match="3990 bytes in place of 4000"):
+        read(path)
 
 
-def test_a_shuffle_without_deflate_is_read(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("chunks", "reader"), [((1, 8, 10), "chunks"), ((1, 8, 8), "netCDF4")])
+def test_a_shuffle_without_deflate_is_read_where_chunks_end_with_the_grid(
+    tmp_path: Path, chunks: tuple[int, ...], reader: str
+) -> None:
     path = write(tmp_path / "a_202506180000.nc", "i2", CELLS, {}, fill_value=-1)
     with h5py.File(path, "r+") as file:
         del file["v"]
-        file.create_dataset("v", data=CELLS[None].astype("i4"), chunks=(1, 8, 8), shuffle=True)
+        file.create_dataset("v", data=CELLS[None].astype("i4"), chunks=chunks, shuffle=True)
     found = read(path)
-    assert found.reader == "chunks"
+    assert found.reader == reader
     np.testing.assert_array_equal(found.packed["v"], CELLS[ROWS, COLUMNS])
 
 

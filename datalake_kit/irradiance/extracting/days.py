@@ -21,8 +21,9 @@ from datalake_kit.irradiance.extracting.listing import Reject, SourceFile
 from datalake_kit.irradiance.extracting.masks import refuse_masked
 from datalake_kit.irradiance.extracting.reaching import refuse_vanished, reject_of
 from datalake_kit.irradiance.extracting.targets import write_failed
+from datalake_kit.irradiance.reading.cells import Cells
 from datalake_kit.irradiance.reading.packing import Packing, decode
-from datalake_kit.irradiance.reading.readers import NETCDF, CellValues, RejectedFileError, read_file
+from datalake_kit.irradiance.reading.readers import NETCDF, CellValues, RejectedFileError, Wanted, read_file
 from datalake_kit.irradiance.stored.daily import DayManifest, day_folder, write_day
 from datalake_kit.storage import Place
 
@@ -115,14 +116,12 @@ def _read_all(job: DayJob) -> tuple[list[tuple[SourceFile, CellValues]], list[Re
 def _outcomes(job: DayJob) -> Iterable[CellValues | RejectedFileError]:
     if job.grid is None:
         return [RejectedFileError("unreadable", "no grid could be read from any file")] * len(job.files)
-    rows, columns = job.points["row"].to_numpy(), job.points["column"].to_numpy()
-    grid = job.grid
+    cells = Cells(job.points["row"].to_numpy(), job.points["column"].to_numpy())
+    wanted = Wanted(job.product, job.variables, job.grid, cells)
 
     def read(file: SourceFile) -> CellValues | RejectedFileError:
         try:
-            return read_file(
-                file.path, job.product, job.variables, grid=grid, rows=rows, columns=columns, slot=file.slot
-            )
+            return read_file(file.path, wanted, file.slot)
         except (RejectedFileError, OSError) as error:
             return reject_of(file, error)
 

@@ -1,141 +1,228 @@
 """The fast way: the few bytes that are wanted, straight out of the chunks of a NetCDF4 file.
 
-A NetCDF4 file is an HDF5 file. h5py tells where the chunks stand; each chunk that holds a wanted cell is read with one
-`pread`, inflated with libdeflate, and the bytes of each value are picked out of the shuffled planes (byte k of element
-i stands at k*n+i), without unshuffling the rest. Everything is checked on the way: lengths, and the checksum that
-closes each deflated chunk. What is not understood here raises `UnsupportedLayoutError`; the caller then reads with
-netCDF4.
+A NetCDF4 file is an HDF5 file. h5py tells where the chunks stand; each chunk that holds a wanted cell is read in one
+piece, inflated with libdeflate, and the bytes of each value are picked out of the shuffled planes, without unshuffling
+the rest. What h5py says first (`find_cells`) and the reading and inflating (`pick_cells`) are apart, so that all bytes
+of a file can be asked for at once, and so that HDF5's lock is held for the first alone.
+
+Nothing is taken on trust: a chunk must inflate to its size, and the checksums that close each deflated chunk (Adler-32)
+and each chunk behind the fletcher32 filter are compared. Therefore a chunk is inflated to its end, also when the last
+wanted byte is out before: stopping there would save a tenth or two, and a damaged chunk would give numbers. What no
+checksum covers, no reader can tell: chunks that are stored as they are, attributes, and the coordinates and tables of
+files that were written with the old format of HDF5, which is netCDF4's default.
+
+What is not understood here raises `UnsupportedLayoutError`; the caller then reads with netCDF4.
 """
 
 from __future__ import annotations
 
-import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import h5py
 import imagecodecs
 import numpy as np
 
-from datalake_kit.irradiance.reading.packing import DECODING, Packing
+from datalake_kit.irradiance.reading.cells import Cells, Layout, Part, Plan
+from datalake_kit.irradiance.reading.rejects import RejectedFileError
 
-__all__ = ["UnsupportedLayoutError", "packing_of", "read_cells"]
+__all__ = ["FoundCells", "UnsupportedLayoutError", "find_cells", "open_dataset", "pick_cells", "read_whole"]
 
 Array = np.ndarray[Any, Any]
+
+_SHUFFLE, _DEFLATE, _FLETCHER = h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_FLETCHER32
+_KNOWN = {_SHUFFLE: "shuffle", _DEFLATE: "deflate", _FLETCHER: "fletcher32"}
+_LOOKUPS = 24  # HDF5 goes through its table for each chunk; from so many on, going through it once is cheaper
+_CHECKSUM = 4  # bytes
 
 
 class UnsupportedLayoutError(Exception):
     """The layout of this variable is left to netCDF4; the message says why."""
 
 
-def read_cells(dataset: h5py.Dataset, descriptor: int, rows: Array, columns: Array) -> Array:
-    """Return the packed numbers of cells (rows[i], columns[i]) of a variable ([1, ...,] rows, columns).
+@dataclass(frozen=True)
+class FoundCells:
+    """Where the wanted cells of a variable stand in one file.
 
-    `descriptor` is an open file descriptor of the same file. Native byte order.
+    `ranges` (offset, size) are to be read; `parts` are the parts of the plan that they hold, `masks` the filters that
+    each chunk skipped. Cells of other parts were never written and have the fill value. A variable that lies in the
+    header itself is here already: `values`.
+    """
+
+    dtype: np.dtype[Any]
+    plan: Plan | None
+    filters: tuple[int, ...] = ()
+    fill: Any = None
+    parts: tuple[Part, ...] = ()
+    ranges: tuple[tuple[int, int], ...] = ()
+    masks: tuple[int, ...] = ()
+    values: Array | None = None
+
+
+def open_dataset(file: h5py.File, name: str) -> h5py.h5d.DatasetID:
+    """Open a variable of the file itself; LookupError when there is none.
 
     Raises
     ------
     UnsupportedLayoutError
-        A filter, filter mask, type or layout that is not known here.
-    OSError
-        The file ends before the bytes that its tables name, or a chunk does not inflate to its size.
+        It is a link, to another file maybe.
     """
-    if dataset.dtype.kind not in "iuf":
-        raise UnsupportedLayoutError(f"type {dataset.dtype}")
-    layout = dataset.id.get_create_plist().get_layout()
-    if layout == h5py.h5d.CONTIGUOUS:
-        return _contiguous(dataset, descriptor, rows, columns)
+    path = name.encode()
+    if file.id.links.get_info(path).type != h5py.h5l.TYPE_HARD:
+        raise UnsupportedLayoutError(f"{name} is a link")
+    return h5py.h5d.open(file.id, path)
+
+
+def read_whole(dataset: h5py.h5d.DatasetID) -> Array:
+    """Return all numbers of a small variable, as h5py reads them, in the machine's byte order."""
+    values = np.empty(dataset.shape, dataset.dtype.newbyteorder("="))
+    dataset.read(h5py.h5s.ALL, h5py.h5s.ALL, values)
+    return values
+
+
+def find_cells(dataset: h5py.h5d.DatasetID, cells: Cells) -> FoundCells:
+    """Look up where the wanted cells of a variable ([1, ...,] rows, columns) stand.
+
+    Raises
+    ------
+    UnsupportedLayoutError
+        A filter, type or layout that is not known here.
+    RejectedFileError
+        Wanted cells were never written, and the file states no fill value: netCDF4 would give any number.
+    """
+    settings, dtype = dataset.get_create_plist(), dataset.dtype
+    if dtype.kind not in "iuf" or not _is_plain(dataset.get_type(), dtype):
+        raise UnsupportedLayoutError(f"type {dtype}, or one of its kind that numpy does not have")
+    layout = settings.get_layout()
+    if layout == h5py.h5d.COMPACT:
+        plane = read_whole(dataset)[(0,) * (len(dataset.shape) - 2)]
+        return FoundCells(dtype, None, values=plane[cells.rows, cells.columns])
+    if layout == h5py.h5d.CONTIGUOUS and not settings.get_external_count():
+        return _find_contiguous(dataset, settings, cells)
     if layout == h5py.h5d.CHUNKED:
-        return _chunked(dataset, descriptor, rows, columns)
-    raise UnsupportedLayoutError("a layout that is neither chunked nor contiguous")
+        return _find_chunks(dataset, settings, cells)
+    raise UnsupportedLayoutError("a layout that is neither chunked nor contiguous in this file")
 
 
-def packing_of(dataset: h5py.Dataset) -> Packing:
-    """Return how a variable is packed, as netCDF4 would see it."""
-    attributes: dict[str, Any] = {}
-    present = set(dataset.attrs)
-    for name in (*DECODING, "_FillValue"):
-        if name in present:
-            value = dataset.attrs[name]
-            if isinstance(value, h5py.Empty) or (isinstance(value, np.ndarray) and value.dtype.kind not in "iuf"):
-                raise UnsupportedLayoutError(f"attribute {name} of type {value.dtype}")
-            attributes[name] = value
-    fill = attributes.pop("_FillValue", None)
-    if fill is None and dataset.id.get_create_plist().get_fill_time() == h5py.h5d.FILL_TIME_NEVER:
-        fill = False
-    return Packing.of(dataset.dtype, fill, attributes)
+def _is_plain(stored: Any, dtype: np.dtype[Any]) -> bool:
+    """Tell whether numbers are stored as numpy has them: all bits, no names for values. A byte has no order."""
+    plain = h5py.h5t.py_create(dtype)
+    if dtype.itemsize == 1 and stored.get_class() == h5py.h5t.INTEGER:
+        return bool(stored.get_precision() == 8 and stored.get_sign() == plain.get_sign())
+    return bool(stored.equal(plain))
 
 
-def _contiguous(dataset: h5py.Dataset, descriptor: int, rows: Array, columns: Array) -> Array:
-    start, size = dataset.id.get_offset(), dataset.dtype.itemsize
+def _find_contiguous(dataset: h5py.h5d.DatasetID, settings: Any, cells: Cells) -> FoundCells:
+    rows, columns = dataset.shape[-2:]
+    dtype, start = dataset.dtype, dataset.get_offset()
+    plan = cells.plan(Layout(columns, rows, columns, rows * columns, dtype.itemsize, whole=False))
     if start is None:
-        return _filled(dataset, len(rows))
-    places = start + (rows.astype(np.int64) * dataset.shape[-1] + columns) * size
-    found = b"".join(_pread(descriptor, size, int(place)) for place in places)
-    return _native(np.frombuffer(found, dataset.dtype))
+        return FoundCells(dtype, plan, fill=_fill_of(settings, dtype))
+    ranges = tuple((start + p.skip, p.size) for p in plan.parts)
+    return FoundCells(dtype, plan, parts=plan.parts, ranges=ranges, masks=(0,) * len(ranges))
 
 
-def _chunked(dataset: h5py.Dataset, descriptor: int, rows: Array, columns: Array) -> Array:
-    shuffled, deflated = _filters(dataset)
-    high, wide = dataset.chunks[-2:]
-    count, lead = int(np.prod(dataset.chunks)), (0,) * (dataset.ndim - 2)
-    number = (rows // high) * (-(-dataset.shape[-1] // wide)) + columns // wide
-    inside = (rows % high) * wide + columns % wide
-    result = _filled(dataset, len(rows))
-    for each in np.unique(number):
-        here = np.flatnonzero(number == each)
-        corner = (int(rows[here[0]] // high * high), int(columns[here[0]] // wide * wide))
-        info = dataset.id.get_chunk_info_by_coord((*lead, *corner))
-        if info.byte_offset is None:
-            continue  # a chunk that was never written: all fill value
-        if info.filter_mask:
-            raise UnsupportedLayoutError("a chunk that skipped some of its filters")
-        data = _pread(descriptor, info.size, info.byte_offset)
-        data = _inflate(data, count * dataset.dtype.itemsize, deflated=deflated)
-        result[here] = _pick(data, dataset.dtype, count, inside[here], shuffled=shuffled)
-    return result
+def _find_chunks(dataset: h5py.h5d.DatasetID, settings: Any, cells: Cells) -> FoundCells:
+    dtype, chunk, filters = dataset.dtype, settings.get_chunk(), _filters(settings, dataset.shape)
+    count = int(np.prod(chunk, dtype=np.int64))
+    layout = Layout(dataset.shape[-1], chunk[-2], chunk[-1], count, dtype.itemsize, whole=bool(filters))
+    plan = cells.plan(layout)
+    parts, ranges, masks = [], [], []
+    for part, found in zip(plan.parts, _table(dataset, plan.parts), strict=True):
+        if found is not None and found.byte_offset is not None:
+            if not filters and found.size != count * dtype.itemsize:
+                raise OSError(f"a chunk holds {found.size} bytes in place of {count * dtype.itemsize}")
+            parts.append(part)
+            ranges.append((found.byte_offset + part.skip, part.size or found.size))
+            masks.append(found.filter_mask)
+    fill = _fill_of(settings, dtype) if len(parts) < len(plan.parts) else None
+    return FoundCells(dtype, plan, filters, fill, tuple(parts), tuple(ranges), tuple(masks))
 
 
-def _filters(dataset: h5py.Dataset) -> tuple[bool, bool]:
-    """Return whether values are shuffled and deflated; any other chain of filters is not ours."""
-    settings = dataset.id.get_create_plist()
+def _filters(settings: Any, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the filters in the order in which they were applied; only chains that are understood."""
     chain = tuple(settings.get_filter(i)[0] for i in range(settings.get_nfilters()))
-    shuffle, deflate = h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_DEFLATE
-    if chain not in ((), (shuffle,), (deflate,), (shuffle, deflate)):
-        raise UnsupportedLayoutError(f"filters {chain} (known: shuffle {shuffle}, then deflate {deflate})")
-    return shuffle in chain, deflate in chain
+    if set(chain) - set(_KNOWN) or len(set(chain)) < len(chain) or _SHUFFLE in chain[1:]:
+        known = ", ".join(f"{number} {name}" for number, name in _KNOWN.items())
+        raise UnsupportedLayoutError(f"filters {chain} (known: {known}, shuffle first)")
+    if chain == (_SHUFFLE,) and any(n % c for n, c in zip(shape, settings.get_chunk(), strict=True)):
+        # HDF5 can leave filters out for chunks that reach beyond the grid, and h5py does not tell; what is deflated or
+        # has a checksum gives itself away
+        raise UnsupportedLayoutError("shuffled chunks that reach beyond the grid, without a checksum")
+    return chain
 
 
-def _inflate(data: bytes, size: int, *, deflated: bool) -> bytes:
-    if deflated:
-        try:
-            data = bytes(imagecodecs.deflate_decode(data, out=size))
-        except (imagecodecs.DeflateError, ValueError) as error:
-            raise OSError(f"a chunk does not inflate: {error}") from None
+def _table(dataset: h5py.h5d.DatasetID, parts: Sequence[Part]) -> Iterator[Any]:
+    """Give what the chunk table says of the chunk of each part: StoreInfo, or None."""
+    lead = (0,) * (len(dataset.shape) - 2)
+    corners = dict.fromkeys(p.corner for p in parts)
+    if len(corners) < _LOOKUPS:
+        found = {c: dataset.get_chunk_info_by_coord((*lead, *c)) for c in corners}
+    else:
+        table: dict[tuple[int, ...], Any] = {}
+        dataset.chunk_iter(lambda info: table.update({info.chunk_offset: info}))
+        found = {c: table.get((*lead, *c)) for c in corners}
+    return (found[p.corner] for p in parts)
+
+
+def _fill_of(settings: Any, dtype: np.dtype[Any]) -> Any:
+    never = settings.get_fill_time() == h5py.h5d.FILL_TIME_NEVER
+    if never or settings.fill_value_defined() == h5py.h5d.FILL_VALUE_UNDEFINED:
+        raise RejectedFileError("never written", "wanted cells were never written, and no value for such is stated")
+    value = np.zeros((), dtype.newbyteorder("="))
+    settings.get_fill_value(value)
+    return value
+
+
+def pick_cells(found: FoundCells, contents: Sequence[bytes], cells: Cells) -> Array:
+    """Return the packed numbers of the wanted cells, in native byte order, out of the bytes of `found.ranges`.
+
+    Raises
+    ------
+    OSError
+        A chunk does not inflate to its size, or its checksum is another one.
+    """
+    if found.values is not None or found.plan is None:
+        return np.asarray(found.values)
+    plan, size = found.plan, found.dtype.itemsize
+    picked = np.empty((len(plan.order), size), np.uint8)
+    if len(found.parts) < len(plan.parts):
+        picked[:] = np.frombuffer(found.fill.astype(found.dtype).tobytes(), np.uint8)
+    for part, mask, content in zip(found.parts, found.masks, contents, strict=True):
+        applied = [f for i, f in enumerate(found.filters) if not mask >> i & 1]
+        plane = _undo(content, applied, part.size or plan.layout.numbers * size, cells)
+        places = plan.places(shuffled=_SHUFFLE in applied)
+        np.take(plane, places[part.begin : part.end], out=picked[part.begin : part.end], mode="clip")
+    values = np.empty(len(plan.order), found.dtype.newbyteorder("="))
+    values[plan.order] = picked.view(found.dtype)[:, 0]
+    return values
+
+
+def _undo(content: bytes, applied: Sequence[int], size: int, cells: Cells) -> Array:
+    """Undo the filters of a chunk but shuffling."""
+    data: Any = content
+    for number, each in reversed(list(enumerate(applied))):
+        if each == _FLETCHER:
+            data = _verified(data)
+        elif each == _DEFLATE:
+            data = _inflated(data, size + _CHECKSUM * (_FLETCHER in applied[:number]), cells)
     if len(data) != size:
         raise OSError(f"a chunk holds {len(data)} bytes in place of {size}")
-    return data
+    return np.frombuffer(data, np.uint8)
 
 
-def _pick(data: bytes, dtype: np.dtype[Any], count: int, inside: Array, *, shuffled: bool) -> Array:
-    if not shuffled:
-        return _native(np.frombuffer(data, dtype)[inside])
-    plane = np.frombuffer(data, np.uint8)
-    picked = np.empty((len(inside), dtype.itemsize), np.uint8)
-    for byte in range(dtype.itemsize):
-        picked[:, byte] = plane[byte * count + inside]
-    return _native(picked.view(dtype)[:, 0])
+def _verified(data: Any) -> memoryview:
+    content, stated = memoryview(data)[:-_CHECKSUM], bytes(memoryview(data)[-_CHECKSUM:])
+    check: Any = imagecodecs.h5checksum_fletcher32
+    if len(content) == 0 or check(content) != int.from_bytes(stated, "little"):
+        raise OSError("a chunk is damaged: its fletcher32 checksum is another one")
+    return content
 
 
-def _filled(dataset: h5py.Dataset, count: int) -> Array:
-    return np.full(count, dataset.fillvalue, dataset.dtype.newbyteorder("="))
-
-
-def _native(values: Array) -> Array:
-    return values.astype(values.dtype.newbyteorder("="), copy=False)
-
-
-def _pread(descriptor: int, size: int, offset: int) -> bytes:
-    data = os.pread(descriptor, size, offset)
-    if len(data) != size:
-        raise OSError(f"the file ends before byte {offset + size}")
-    return data
+def _inflated(data: Any, size: int, cells: Cells) -> Any:
+    inflate: Any = imagecodecs.deflate_decode
+    try:
+        return inflate(data, out=cells.scratch(size))
+    except (imagecodecs.DeflateError, ValueError) as error:
+        raise OSError(f"a chunk does not inflate to {size} bytes: {error}") from None

@@ -8,7 +8,6 @@ that netCDF4 gives, bit for bit, and no second set of rules for fill values, val
 from __future__ import annotations
 
 import contextlib
-import threading
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,8 +19,22 @@ __all__ = ["NETCDF_LOCK", "Packing", "decode"]
 
 Array = np.ndarray[Any, Any]
 
-# netCDF4 and the HDF5 below it are not thread-safe: whoever calls netCDF4 here holds this.
-NETCDF_LOCK = threading.RLock()
+
+class _LibraryLock:
+    """h5py's own lock: netCDF4 and the HDF5 below it are not thread-safe, and may share one HDF5 with h5py."""
+
+    def __enter__(self) -> None:
+        from h5py._objects import phil
+
+        phil.__enter__()
+
+    def __exit__(self, *raised: object) -> None:
+        from h5py._objects import phil
+
+        phil.__exit__(*raised)
+
+
+NETCDF_LOCK = _LibraryLock()  # whoever calls netCDF4 here holds this
 
 # The attributes that netCDF4 looks at when it decodes; others do not change a value.
 DECODING = ("scale_factor", "add_offset", "missing_value", "valid_min", "valid_max", "valid_range", "_Unsigned")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,19 +11,21 @@ from datalake_kit.errors import ConfigError, UnreadableFileError
 from datalake_kit.irradiance.describing.product import MSG_MDSSFTD, Product
 from datalake_kit.irradiance.reading.packing import NETCDF_LOCK
 from datalake_kit.irradiance.reading.readers import open_netcdf, read_header
-from datalake_kit.storage import local_path
+from datalake_kit.irradiance.reading.sources import open_source
+from datalake_kit.storage import Place, place
 
 __all__ = ["read_plane"]
 
 
 def read_plane(
-    file: str | Path, variable: str = "ghi", *, every: int = 1, product: Product = MSG_MDSSFTD
+    file: str | Place, variable: str = "ghi", *, every: int = 1, product: Product = MSG_MDSSFTD
 ) -> pd.DataFrame:
     """Return a variable of one file: latitudes as rows, longitudes as columns, NaN where it is masked.
 
     Parameters
     ----------
     file : path
+        Local, or on S3: then the whole object is read.
     variable : str
         Name in the file or column.
     every : int
@@ -46,16 +47,16 @@ def read_plane(
     if every < 1:
         raise ConfigError(f"every is 1 or more, not {every}.")
     (wanted,) = product.select([variable])
-    path = local_path(file)
+    path = place(file)
     try:
         header = read_header(path, product)
-        with NETCDF_LOCK, open_netcdf(path) as opened:
+        with open_source(path) as source_of, NETCDF_LOCK, open_netcdf(source_of) as opened:
             source = opened.variables[wanted.name]
             values = source[(0,) * (source.ndim - 2) + (slice(None, None, every), slice(None, None, every))]
     except (UnreadableFileError, OSError, RuntimeError, LookupError) as error:
         raise UnreadableFileError(f"{path}: {wanted.name} cannot be read: {error}") from error
     plane: Any = np.ma.filled(np.ma.asarray(values, "f8"), np.nan)
     frame = pd.DataFrame(plane, index=header.grid.latitude[::every], columns=header.grid.longitude[::every])
-    slot = product.slot(path)
+    slot = product.slot(path.name)
     frame.attrs = {"title": header.title, "units": wanted.units, "variable": wanted.column, "time": slot}
     return frame

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
-from pathlib import Path
-from typing import Any
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -16,38 +14,34 @@ import pandas as pd
 from datalake_kit.errors import UnreadableFileError
 from datalake_kit.irradiance.describing.points import Grid
 from datalake_kit.irradiance.describing.product import Product, Variable
-from datalake_kit.irradiance.reading.packing import DECODING, NETCDF_LOCK, Packing
+from datalake_kit.irradiance.reading.cells import Cells
+from datalake_kit.irradiance.reading.packing import DECODING, NETCDF_LOCK, Packing, decode
+from datalake_kit.irradiance.reading.rejects import DAMAGE, RejectedFileError, damage_as_reject
+from datalake_kit.irradiance.reading.sources import LocalSource, Source, open_source
+from datalake_kit.storage import Place
+from datalake_kit.storage.s3 import ReplacedError
 
-__all__ = ["CHUNKS", "NETCDF", "CellValues", "Header", "RejectedFileError", "open_netcdf", "read_file", "read_header"]
+if TYPE_CHECKING:
+    import h5py
+
+    from datalake_kit.irradiance.reading.chunks import FoundCells
+
+__all__ = [
+    "CHUNKS",
+    "DAMAGE",
+    "NETCDF",
+    "CellValues",
+    "Header",
+    "RejectedFileError",
+    "Wanted",
+    "open_netcdf",
+    "read_file",
+    "read_header",
+]
 
 Array = np.ndarray[Any, Any]
 
 CHUNKS, NETCDF = "chunks", "netCDF4"
-
-# What a damaged or alien file can make h5py, netCDF4 and numpy raise.
-DAMAGE = (
-    OSError,
-    RuntimeError,
-    ValueError,
-    TypeError,
-    LookupError,
-    AttributeError,
-    OverflowError,
-    MemoryError,
-    EOFError,
-)
-
-
-class RejectedFileError(UnreadableFileError):
-    """A file that is not used. `reason` is a word for the rejects table, the message says the rest."""
-
-    def __init__(self, reason: str, detail: str) -> None:
-        super().__init__(detail)
-        self.reason = reason
-        self.detail = detail
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return (RejectedFileError, (self.reason, self.detail))
 
 
 @dataclass(frozen=True)
@@ -62,6 +56,16 @@ class CellValues:
 
 
 @dataclass(frozen=True)
+class Wanted:
+    """What is wanted of every file of a day, and what each must agree with."""
+
+    product: Product
+    variables: tuple[Variable, ...]
+    grid: Grid
+    cells: Cells
+
+
+@dataclass(frozen=True)
 class Header:
     """What a file says of itself: its grid, its title, and the bits of its flags by column, where it names them."""
 
@@ -70,15 +74,17 @@ class Header:
     flags: dict[str, dict[str, list[Any]]]
 
 
-def read_header(path: Path, product: Product) -> Header:
+def read_header(place: Place, product: Product) -> Header:
     """Return what a file says of itself.
 
     Raises
     ------
     RejectedFileError
-        The file cannot be opened or has no such coordinates.
+        The file cannot be opened as NetCDF or has no such coordinates.
+    OSError
+        It cannot be reached.
     """
-    with _damage_as_reject(), NETCDF_LOCK, open_netcdf(path) as file:
+    with damage_as_reject(), open_source(place) as source, NETCDF_LOCK, open_netcdf(source) as file:
         axes = []
         for name in (product.latitude, product.longitude):
             if name not in file.variables:
@@ -99,91 +105,108 @@ def _flag_bits(variable: Any) -> dict[str, list[Any]]:
     return {"masks": numbers, "meanings": words} if len(numbers) == len(words) else {}
 
 
-def read_file(
-    path: Path,
-    product: Product,
-    variables: tuple[Variable, ...],
-    *,
-    grid: Grid,
-    rows: Array,
-    columns: Array,
-    slot: datetime,
-) -> CellValues:
-    """Return the packed numbers of the cells (rows[i], columns[i]) of a file, after checking that it is what it says.
+def read_file(place: Place, wanted: Wanted, slot: datetime) -> CellValues:
+    """Return the packed numbers of the wanted cells of a file, after checking that it is what its name says.
 
     Raises
     ------
     RejectedFileError
-        Empty, cut short, damaged, without a variable, on another grid, or of another time than its name says.
+        Empty, cut short, damaged, without a variable, on another grid, of another time than its name says, or replaced
+        while it was read.
+    OSError
+        It cannot be reached.
+    UnreadableFileError
+        S3 refuses or cannot be reached.
     """
-    if path.stat().st_size == 0:
-        raise RejectedFileError("empty", "the file has 0 bytes")
-    asked = _Asked(product, variables, grid, rows, columns, slot)
     try:
-        return _read_chunks(path, asked)
-    except RejectedFileError:
+        with open_source(place) as source:
+            if source.size == 0:
+                raise RejectedFileError("empty", "the file has 0 bytes")
+            return _read(source, wanted, slot)
+    except ReplacedError as error:
+        raise RejectedFileError("replaced", str(error)) from error
+
+
+def _read(source: Source, wanted: Wanted, slot: datetime) -> CellValues:
+    from datalake_kit.irradiance.reading.chunks import UnsupportedLayoutError
+
+    try:
+        return _read_chunks(source, wanted, slot)
+    except (UnreadableFileError, FileNotFoundError):
         raise
+    except UnsupportedLayoutError as error:
+        why = str(error)
     except DAMAGE as error:
         why = f"{type(error).__name__}: {error}"
-    except Exception as error:
-        if type(error).__name__ != "UnsupportedLayoutError":  # chunks.py is imported with h5py only when used
-            raise
-        why = str(error)
     try:
-        with _damage_as_reject():
-            return _read_netcdf(path, asked, why)
+        with damage_as_reject():
+            return _read_netcdf(source, wanted, slot, why)
     except RejectedFileError as error:
         if error.reason != "unreadable":
             raise
         reason = "cut short" if "truncated" in why or "ends before" in why else "unreadable"
-        raise RejectedFileError(reason, f"{why}; netCDF4 cannot read it either") from error
+        raise RejectedFileError(reason, f"{why}; netCDF4 cannot read it either: {error.detail}") from error
 
 
-@dataclass(frozen=True)
-class _Asked:
-    product: Product
-    variables: tuple[Variable, ...]
-    grid: Grid
-    rows: Array
-    columns: Array
-    slot: datetime
+def _read_chunks(source: Source, wanted: Wanted, slot: datetime) -> CellValues:
+    """Ask h5py where everything stands, then read all of it at once, then pick."""
+    from datalake_kit.irradiance.reading.chunks import pick_cells
+
+    found, packing = source.parse(lambda file: _find_all(file, wanted, slot))
+    contents = source.read_many([r for f in found.values() for r in f.ranges])
+    packed, begin = {}, 0
+    for column, cells in found.items():
+        end = begin + len(cells.ranges)
+        packed[column] = pick_cells(cells, contents[begin:end], wanted.cells)
+        begin = end
+    return CellValues(packed, packing, CHUNKS, source_bytes=source.size)
 
 
-def _read_chunks(path: Path, asked: _Asked) -> CellValues:
-    import h5py
+def _find_all(file: h5py.File, wanted: Wanted, slot: datetime) -> tuple[dict[str, FoundCells], dict[str, Packing]]:
+    """Check a file as h5py opens it; return where the cells of each variable stand, and how they are packed."""
+    from datalake_kit.irradiance.reading.attributes import packing_of
+    from datalake_kit.irradiance.reading.chunks import UnsupportedLayoutError, find_cells, open_dataset
 
-    from datalake_kit.irradiance.reading import chunks
+    if file.userblock_size:
+        raise UnsupportedLayoutError("a block of the user's before the file")
+    product = wanted.product
+    _check_names(file, wanted)
+    latitude, longitude = (_coordinates(open_dataset(file, n)) for n in (product.latitude, product.longitude))
+    _check_grid(latitude, longitude, wanted.grid)
+    _check_time(file.attrs.get(product.time_attribute) if product.time_attribute else None, product, slot)
+    found, packing = {}, {}
+    for variable in wanted.variables:
+        dataset = open_dataset(file, variable.name)
+        _check_shape(variable.name, dataset.shape, wanted.grid)
+        packing[variable.column] = packing_of(dataset)
+        found[variable.column] = find_cells(dataset, wanted.cells)
+    return found, packing
 
-    with h5py.File(path, "r") as file, _descriptor(path) as descriptor:
-        if file.userblock_size:
-            raise chunks.UnsupportedLayoutError("a block of the user's before the file")
-        product = asked.product
-        _check_names(list(file), asked)
-        _check_grid(file[product.latitude][()], file[product.longitude][()], asked)
-        _check_time(file.attrs.get(product.time_attribute), asked)
+
+def _read_netcdf(source: Source, wanted: Wanted, slot: datetime, why: str) -> CellValues:
+    with NETCDF_LOCK, open_netcdf(source) as file:
+        product = wanted.product
+        _check_names(file.variables, wanted)
+        axes = [np.asarray(file.variables[n][:]) for n in (product.latitude, product.longitude)]
+        _check_grid(axes[0], axes[1], wanted.grid)
+        stated = getattr(file, product.time_attribute, None) if product.time_attribute else None
+        _check_time(stated, product, slot)
         packed, packing = {}, {}
-        for variable in asked.variables:
-            dataset = file[variable.name]
-            _check_shape(variable.name, dataset.shape, asked.grid)
-            packing[variable.column] = chunks.packing_of(dataset)
-            packed[variable.column] = chunks.read_cells(dataset, descriptor, asked.rows, asked.columns)
-    return CellValues(packed, packing, CHUNKS, source_bytes=path.stat().st_size)
+        for variable in wanted.variables:
+            values = file.variables[variable.name]
+            _check_shape(variable.name, values.shape, wanted.grid)
+            packing[variable.column] = _netcdf_packing(values)
+            packed[variable.column] = _netcdf_cells(values, wanted.cells.rows, wanted.cells.columns)
+    return CellValues(packed, packing, NETCDF, why, source.size)
 
 
-def _read_netcdf(path: Path, asked: _Asked, why: str) -> CellValues:
-    with NETCDF_LOCK, open_netcdf(path) as file:
-        product = asked.product
-        _check_names(list(file.variables), asked)
-        latitude, longitude = (np.asarray(file.variables[n][:]) for n in (product.latitude, product.longitude))
-        _check_grid(latitude, longitude, asked)
-        _check_time(getattr(file, product.time_attribute, None) if product.time_attribute else None, asked)
-        packed, packing = {}, {}
-        for variable in asked.variables:
-            source = file.variables[variable.name]
-            _check_shape(variable.name, source.shape, asked.grid)
-            packing[variable.column] = _netcdf_packing(source)
-            packed[variable.column] = _netcdf_cells(source, asked.rows, asked.columns)
-    return CellValues(packed, packing, NETCDF, why, path.stat().st_size)
+def _coordinates(dataset: h5py.h5d.DatasetID) -> Array:
+    """Return the centres along one side of the grid; decoded where they are packed, which is rare."""
+    from datalake_kit.irradiance.reading.attributes import is_packed, packing_of
+    from datalake_kit.irradiance.reading.chunks import read_whole
+
+    values = read_whole(dataset)
+    return np.asarray(decode(values, packing_of(dataset))) if is_packed(dataset) else values
 
 
 def _netcdf_packing(source: Any) -> Packing:
@@ -204,16 +227,16 @@ def _netcdf_cells(source: Any, rows: Array, columns: Array) -> Array:
     return picked.astype(picked.dtype.newbyteorder("="), copy=False)
 
 
-def _check_names(names: list[str], asked: _Asked) -> None:
-    wanted = [asked.product.latitude, asked.product.longitude, *(v.name for v in asked.variables)]
-    absent = [name for name in wanted if name not in names]
+def _check_names(named: Any, wanted: Wanted) -> None:
+    product = wanted.product
+    absent = [n for n in (product.latitude, product.longitude, *(v.name for v in wanted.variables)) if n not in named]
     if absent:
-        raise RejectedFileError("missing variable", f"no {', '.join(absent)}; it has {', '.join(sorted(names))}")
+        raise RejectedFileError("missing variable", f"no {', '.join(absent)}; it has {', '.join(sorted(named))}")
 
 
-def _check_grid(latitude: Array, longitude: Array, asked: _Asked) -> None:
-    if not asked.grid.same(latitude, longitude):
-        raise RejectedFileError("other grid", f"{len(latitude)} x {len(longitude)} cells, not those of the first file")
+def _check_grid(latitude: Array, longitude: Array, grid: Grid) -> None:
+    if not grid.same(latitude, longitude):
+        raise RejectedFileError("other grid", f"{latitude.size} x {longitude.size} cells, not those of the first file")
 
 
 def _check_shape(name: str, shape: tuple[int, ...], grid: Grid) -> None:
@@ -223,45 +246,41 @@ def _check_shape(name: str, shape: tuple[int, ...], grid: Grid) -> None:
         )
 
 
-def _check_time(stated: Any, asked: _Asked) -> None:
+def _check_time(stated: Any, product: Product, slot: datetime) -> None:
     """Compare the time inside with that of the name; half a step apart is still the same slot."""
     if stated is None:
         return
     text = stated.decode() if isinstance(stated, bytes) else str(stated)
+    inside = _time_of(text)
+    if inside is None:
+        raise RejectedFileError("other time", f"{product.time_attribute} is no time: {text!r}")
+    if abs(inside - slot) >= product.step / 2:
+        raise RejectedFileError("other time", f"the name says {slot:%Y-%m-%d %H:%M}, the file {text}")
+
+
+def _time_of(text: str) -> datetime | None:
+    """Return a time in UTC; None when it is none. Python reads ISO 8601 much faster than pandas, which reads more."""
     try:
-        inside = pd.Timestamp(text)
+        inside = datetime.fromisoformat(text)
     except ValueError:
-        raise RejectedFileError("other time", f"{asked.product.time_attribute} is no time: {text!r}") from None
-    inside = inside.tz_localize("UTC") if inside.tzinfo is None else inside.tz_convert("UTC")
-    if abs(inside - pd.Timestamp(asked.slot)) >= asked.product.step / 2:
-        raise RejectedFileError("other time", f"the name says {asked.slot:%Y-%m-%d %H:%M}, the file {text}")
+        try:
+            stated: Any = pd.Timestamp(text)
+        except ValueError:
+            return None
+        if stated is pd.NaT:
+            return None
+        inside = stated.to_pydatetime(warn=False)
+    return inside.replace(tzinfo=UTC) if inside.tzinfo is None else inside.astimezone(UTC)
 
 
 @contextmanager
-def _descriptor(path: Path) -> Iterator[int]:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        yield descriptor
-    finally:
-        os.close(descriptor)
-
-
-@contextmanager
-def open_netcdf(path: Path) -> Iterator[Any]:
+def open_netcdf(source: Source) -> Iterator[Any]:
+    """Open a file with netCDF4: by its path, or out of memory where it is not local. Hold NETCDF_LOCK."""
     import netCDF4
 
-    file = netCDF4.Dataset(path, "r")
+    local = isinstance(source, LocalSource)
+    file = netCDF4.Dataset(source.name, "r", memory=None if local else source.read_all())
     try:
         yield file
     finally:
         file.close()
-
-
-@contextmanager
-def _damage_as_reject() -> Iterator[None]:
-    try:
-        yield
-    except RejectedFileError:
-        raise
-    except DAMAGE as error:
-        raise RejectedFileError("unreadable", f"{type(error).__name__}: {error}") from error
