@@ -13,11 +13,11 @@ import pyarrow.parquet as pq
 
 from datalake_kit.errors import ConfigError, DataError
 from datalake_kit.irradiance.stored.daily import inspect_day
-from datalake_kit.irradiance.stored.names import DATA, DAYS, day_folder, find_files
+from datalake_kit.irradiance.stored.names import DATA, DAYS, day_folder, find_files, layout_of
 from datalake_kit.irradiance.stored.writing import IDS
 from datalake_kit.storage import Place, fingerprint, for_each, local_copy, open_parquet
 
-__all__ = ["Known", "StoredDay", "check_vanished", "finished_days", "ids_of", "local_files"]
+__all__ = ["Known", "StoredDay", "check_places", "check_vanished", "finished_days", "ids_of", "local_files"]
 
 Known = Mapping[date, tuple[str, str]]  # fingerprint and identity of a day as they were
 
@@ -70,7 +70,9 @@ def ids_of(days: Iterable[StoredDay]) -> set[str]:
 
 def _read_ids(file: Place) -> set[str]:
     with open_parquet(file) as opened:
-        return set(opened.read(columns=["point_id"]).column(0).unique().to_pylist())
+        if "point_id" not in opened.schema_arrow.names:
+            raise DataError(f"{file} is no file of points: it has no point_id. Extract the day again.")
+        return set(opened.read(columns=["point_id"]).column(0).drop_null().unique().to_pylist())
 
 
 def check_vanished(vanished: set[date], action: str, table: Place) -> None:
@@ -83,6 +85,17 @@ def check_vanished(vanished: set[date], action: str, table: Place) -> None:
             f"{table} holds {len(vanished)} days that are gone from the days it was made from: {named}. "
             'Give on_vanished="keep" to leave them there, or "drop" to remove them.'
         )
+
+
+def check_places(source: Place, target: Place, layout: str) -> None:
+    """Raise unless `source` holds days, and `target` nothing but files of its own layout."""
+    if layout_of(source) != DAYS:
+        raise DataError(
+            f"{source} holds no days of points (date=YYYY-MM-DD/{DATA}). Give the table that extract wrote."
+        )
+    other = layout_of(target)
+    if target == source or other not in (None, layout):
+        raise ConfigError(f"{target} holds a table of another layout ({other}=). Give another folder for out.")
 
 
 @contextmanager

@@ -15,7 +15,14 @@ import pyarrow as pa
 
 from datalake_kit.errors import DataError
 from datalake_kit.irradiance.stored.daily import read_table_info
-from datalake_kit.irradiance.stored.finished import Known, StoredDay, check_vanished, finished_days, local_files
+from datalake_kit.irradiance.stored.finished import (
+    Known,
+    StoredDay,
+    check_places,
+    check_vanished,
+    finished_days,
+    local_files,
+)
 from datalake_kit.irradiance.stored.names import DATA, MONTHS, find_files, month_file
 from datalake_kit.irradiance.stored.rows import Block, Part, SortedRows
 from datalake_kit.irradiance.stored.writing import (
@@ -29,6 +36,7 @@ from datalake_kit.irradiance.stored.writing import (
     write_rows,
 )
 from datalake_kit.storage import Place, for_each, place, read_footer, write_atomically
+from datalake_kit.storage.claiming import claim_folder
 
 __all__ = ["compact"]
 
@@ -86,6 +94,12 @@ def compact(
     """
     source = place(days)
     target = place(out) if out is not None else source.with_name(f"{source.name}_months")
+    check_places(source, target, MONTHS)
+    with claim_folder(target, below=True):
+        return _compact(source, target, closed=closed, on_vanished=on_vanished)
+
+
+def _compact(source: Place, target: Place, *, closed: bool, on_vanished: str) -> Rewrite:
     before = _known(target)
     known_days = {day: stated for known in before.values() for day, stated in known.days.items()}
     found = finished_days(source, known_days)

@@ -79,7 +79,7 @@ def layout_of(table: Place) -> str | None:
         names = [p.name for p in table.iterdir()]
     except (FileNotFoundError, NotADirectoryError):
         return None
-    kinds = {_kind(name) for name in names if name[0] not in "._"}
+    kinds = {_kind(name) for name in names if name[0] not in "._" and "=" in name}
     return kinds.pop() if len(kinds) == 1 else None
 
 

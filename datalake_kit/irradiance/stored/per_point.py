@@ -15,7 +15,14 @@ import pyarrow.compute as pc
 
 from datalake_kit.errors import DataError
 from datalake_kit.irradiance.stored.daily import read_table_info
-from datalake_kit.irradiance.stored.finished import StoredDay, check_vanished, finished_days, ids_of, local_files
+from datalake_kit.irradiance.stored.finished import (
+    StoredDay,
+    check_places,
+    check_vanished,
+    finished_days,
+    ids_of,
+    local_files,
+)
 from datalake_kit.irradiance.stored.names import POINTS, find_files, point_file, quote_value, unquote_value
 from datalake_kit.irradiance.stored.rows import DAY, THREADS, Part, SortedRows, day_number
 from datalake_kit.irradiance.stored.writing import (
@@ -28,6 +35,7 @@ from datalake_kit.irradiance.stored.writing import (
     write_rows,
 )
 from datalake_kit.storage import Place, S3Path, for_each, open_parquet, place, read_footer, write_atomically
+from datalake_kit.storage.claiming import claim_folder
 
 __all__ = ["repartition"]
 
@@ -81,6 +89,12 @@ def repartition(
     lake/irradiance/plants_points: 100 files written, 0 kept, 0 removed; 3,504,000 rows, 8.1 MB written
     """
     source, target = place(days), place(out)
+    check_places(source, target, POINTS)
+    with claim_folder(target, below=True):
+        return _repartition(source, target, on_vanished)
+
+
+def _repartition(source: Place, target: Place, on_vanished: str) -> Rewrite:
     found, held, info = finished_days(source), _held(target), read_table_info(source)
     vanished = {d for files in held.values() for f in files.values() for d in f.days} - set(found)
     check_vanished(vanished, on_vanished, target)

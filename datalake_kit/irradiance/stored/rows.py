@@ -178,7 +178,7 @@ def _open(part: Part) -> _Open:
     except (pa.ArrowException, OSError) as problem:
         raise _unreadable(part.file, problem) from problem
     if not {"time", "point_id"} <= set(schema.names):
-        raise DataError(f"{part.file} is no file of points: it has no time or no point_id.")
+        raise DataError(f"{part.file} is no file of points: it has no time or no point_id. Extract it again.")
     place = schema.get_field_index("point_id")
     return _Open(part, footer, schema, tuple(_range(footer.row_group(n), place) for n in range(footer.num_row_groups)))
 
