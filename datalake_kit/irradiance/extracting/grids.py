@@ -29,8 +29,8 @@ def state_grid(grid: Grid) -> dict[str, Any]:
     return {
         "digest": hashlib.sha256(b"|".join(a.tobytes() for a in axes)).hexdigest(),
         "shape": [len(a) for a in axes],
-        "latitude": [round(float(axes[0][i]), 6) for i in (0, -1)],
-        "longitude": [round(float(axes[1][i]), 6) for i in (0, -1)],
+        "latitude": [round(float(axes[0][i]), 5) for i in (0, -1)],
+        "longitude": [round(float(axes[1][i]), 5) for i in (0, -1)],
     }
 
 
@@ -69,7 +69,7 @@ def _headers(files: list[SourceFile], product: Product) -> list[Header]:
     for file in files:
         try:
             found.append(read_header(file.path, product))
-        except (RejectedFileError, DataError, OSError):
+        except (RejectedFileError, OSError):
             continue  # it is rejected with its reason when its day is read
     return found
 
@@ -86,7 +86,8 @@ def _spread(files: list[SourceFile], count: int) -> list[SourceFile]:
 
 def _other_grid(found: dict[str, Any], known: dict[str, Any]) -> str:
     said = [
-        f"{g['shape'][0]} x {g['shape'][1]} cells from {g['latitude']} N, {g['longitude']} E" for g in (found, known)
+        "{} x {} cells from {:g} to {:g} N, {:g} to {:g} E".format(*g["shape"], *g["latitude"], *g["longitude"])
+        for g in (found, known)
     ]
     return (
         f"The files are on another grid than the table: {said[0]}, not {said[1]}. The cells of its points are on its "

@@ -12,7 +12,7 @@ from datalake_kit.irradiance.reading.readers import RejectedFileError
 __all__ = ["PASSING", "refuse_vanished", "reject_of"]
 
 GONE, NO_ACCESS, FAILED = "gone", "no access", "input/output error"
-PASSING = (GONE, NO_ACCESS, FAILED)  # a day with such rejects is read again by the next run
+PASSING = (GONE, NO_ACCESS, FAILED, "replaced")  # a day with such rejects is read again by the next run
 
 
 def reject_of(file: SourceFile, error: RejectedFileError | OSError) -> RejectedFileError:
