@@ -4,7 +4,7 @@
         ...
         assert server.count("GET") == 3
 
-    python -m tests.s3_counting FOLDER --latency 0.02    # in a process of its own, for benchmarks; prints its address
+    python -m tests.s3_counting FOLDER --latency 0.02  # in a process of its own, for benchmarks; prints its address
 
 The second serves the files of a folder as a bucket that is only read, with little work for a request; it is asked for
 its counts at `/__asked` (JSON), and forgets them on `/__forget`.
@@ -16,6 +16,7 @@ import argparse
 import contextlib
 import json
 import logging
+import math
 import sys
 import threading
 import time
@@ -47,18 +48,21 @@ class Asked:
 class CountingS3:
     """A WSGI application around moto's.
 
-    `latency` is waited before each answer, in seconds. `before` is called with the method and the key before a request
+    `latency` is waited before each answer, in seconds, and `rate` is what the line brings, in bytes a second, all
+    answers together. `before` is called with the method and the key before a request
     is handled: it may change objects, or return (status, code of S3, bytes of the body to send) to fail instead.
     `cut` sends no more than so many bytes of a body, then breaks the connection.
     """
 
     app: Callable[..., Iterable[bytes]]
     latency: float = 0.0
+    rate: float = math.inf
     before: Callable[[str, str], tuple[int, str] | None] | None = None
     cut: Callable[[str, str], int | None] | None = None
     asked: list[Asked] = field(default_factory=list)
     endpoint: str = ""
     _lock: threading.Lock = field(default_factory=threading.Lock)
+    _free: float = 0.0  # when the line has brought all that was sent
 
     def forget(self) -> None:
         """Forget all requests, and fail no more."""
@@ -84,6 +88,9 @@ class CountingS3:
         status, headers, body = _refusal(*refused) if refused else _answer(self.app, environ)
         with self._lock:
             self.asked.append(Asked(method, key, environ.get("HTTP_RANGE", ""), int(status.split()[0]), len(body)))
+            self._free = max(self._free, time.perf_counter()) + len(body) / self.rate
+            wait = self._free - time.perf_counter()
+        time.sleep(max(0.0, wait))
         most = self.cut(method, key) if self.cut else None
         start_response(status, headers)
         return [body if most is None else body[:most]]
@@ -165,7 +172,7 @@ def _etag(path: Path) -> str:
 
 
 @contextlib.contextmanager
-def counting_s3(*, folder: Path | None = None, latency: float = 0.0) -> Iterator[CountingS3]:
+def counting_s3(*, folder: Path | None = None, latency: float = 0.0, rate: float = math.inf) -> Iterator[CountingS3]:
     """Give a running server: with an empty bucket `lake`, or with one that is a folder and can only be read."""
     moto = pytest.importorskip("moto.moto_server.werkzeug_app", reason="moto is not installed")
     from werkzeug.serving import make_server
@@ -173,14 +180,16 @@ def counting_s3(*, folder: Path | None = None, latency: float = 0.0) -> Iterator
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     made = moto.DomainDispatcherApplication(moto.create_backend_app) if folder is None else folder_app(folder)
     counting = CountingS3(made)
-    server = make_server("127.0.0.1", 0, counting, threaded=True, request_handler=moto.MotoRequestHandler)
+    # HTTP/1.1: connections stay open, as those of S3 do
+    handler = type("KeepAlive", (moto.MotoRequestHandler,), {"protocol_version": "HTTP/1.1"})
+    server = make_server("127.0.0.1", 0, counting, threaded=True, request_handler=handler)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     counting.endpoint = f"http://127.0.0.1:{server.server_port}"
     if folder is None:
         client(counting.endpoint).create_bucket(Bucket=BUCKET)
         counting.forget()
-    counting.latency = latency
+    counting.latency, counting.rate = latency, rate
     try:
         yield counting
     finally:
@@ -194,8 +203,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("folder", type=Path)
     parser.add_argument("--latency", type=float, default=0.0, help="seconds before each answer")
+    parser.add_argument("--rate", type=float, default=math.inf, help="bytes a second of all answers together")
     options = parser.parse_args()
-    with counting_s3(folder=options.folder, latency=options.latency) as server:
+    with counting_s3(folder=options.folder, latency=options.latency, rate=options.rate) as server:
         print(server.endpoint, flush=True)
         sys.stdin.read()
 
