@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,10 +14,21 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from datalake_kit.errors import ColumnNotFoundError, DataError, PointNotFoundError
+from datalake_kit.errors import (
+    ColumnNotFoundError,
+    DataError,
+    ParameterError,
+    PointNotFoundError,
+    TableNotFoundError,
+    UnreadableFileError,
+)
 from datalake_kit.irradiance import daily_energy, extract, named_bits, read, select_point
+from datalake_kit.irradiance.stored.months import compact
+from datalake_kit.irradiance.stored.per_point import repartition
+from datalake_kit.irradiance.stored.series import _Sql
 from datalake_kit.lake import Lake, connect
 from tests import satellite
+from tests.points_tables import truth, write_days
 from tests.satellite import DAY, POINTS
 
 
@@ -162,3 +175,244 @@ def test_energy_of_a_day_counts_gaps_as_nothing_and_says_so() -> None:
     assert days["complete"].tolist() == [True, False]
     assert days["coverage"].iloc[0] == 1.0
     assert 0.75 < days["coverage"].iloc[1] < 0.85
+
+
+# --- the three layouts, read straight from their files and by SQL
+
+IDS = ["7", "12", "roof 3/south", "turin"]
+LAYOUTS = ["days", "months", "points"]
+
+
+@pytest.fixture(scope="module")
+def laid(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
+    """A month and a half around the new year in three layouts, with a day missing, one late point, one of 2024 alone."""
+    root = tmp_path_factory.mktemp("laid")
+    days = root / "solar" / "days"
+    write_days(days, "2024-12-20", 45, IDS)
+    write_days(days, "2025-01-20", 3, [*IDS, "late"])
+    write_days(days, "2024-12-22", 1, [*IDS, "once"])
+    write_days(days, "2025-01-03", 1, IDS, slots=[1, 2, 6])
+    shutil.rmtree(days / "date=2025-01-04")
+    compact(days, root / "solar" / "months", closed=False)
+    repartition(days, root / "solar" / "points")
+    numbers = root / "numbers" / "points"
+    write_days(root / "numbers" / "days", "2025-01-01", 2, ["7", "12"])
+    repartition(root / "numbers" / "days", numbers)
+    with connect(root) as opened:
+        yield opened
+
+
+def _by_sql(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        "datalake_kit.irradiance.stored.series._open_source", lambda lake, table: _Sql(lake, lake.table(table))
+    )
+
+
+ASKED = [
+    {"points": "turin"},
+    {"points": ["turin", "7", "late"]},
+    {"points": None, "columns": ["ghi", "scan_time"]},
+    {"points": "once"},
+    {"points": ["roof 3/south"], "columns": ["bhi"]},
+    {"points": "turin", "start": "2025-01-02 05:00", "stop": "2025-01-06"},
+    {"points": ["12", "7"], "start": "2024-12-31", "columns": ["quality_flag", "dhi"], "tz": "Asia/Kathmandu"},
+    {"points": "turin", "stop": "2025-01-01"},
+    {"points": "turin", "start": "2025-01-31T23:00", "stop": "2025-02-07"},
+    {"points": ["late", "7"], "start": "2025-01-30"},
+]
+
+
+@pytest.mark.parametrize("asked", ASKED, ids=[str(n) for n in range(len(ASKED))])
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_every_layout_and_way_gives_the_same(
+    laid: Lake, layout: str, asked: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    direct = read(laid, f"solar.{layout}", **asked)
+    expected = direct if layout == "days" else read(laid, "solar.days", **asked)
+    pd.testing.assert_frame_equal(direct, expected)
+    assert direct.attrs | {"table": ""} == expected.attrs | {"table": ""}
+    _by_sql(monkeypatch)
+    by_sql = read(laid, f"solar.{layout}", **asked)
+    pd.testing.assert_frame_equal(direct, by_sql)
+    assert direct.attrs == by_sql.attrs
+    assert direct.attrs["table"] == f"solar.{layout}"
+
+
+def test_values_of_every_layout_are_those_of_the_days(laid: Lake) -> None:
+    assert laid.root is not None
+    stored = truth(laid.root / "solar" / "days")
+    for layout in LAYOUTS:
+        frame = (
+            read(laid, f"solar.{layout}", columns=["ghi", "quality_flag"]).dropna(subset=["quality_flag"]).reset_index()
+        )
+        assert frame["point_id"].tolist() == stored["point_id"].tolist()
+        assert frame["time"].dt.tz_localize(None).tolist() == stored["time"].tolist()
+        np.testing.assert_array_equal(frame["ghi"], stored["ghi"])
+
+
+def test_points_that_are_numbers_are_text_in_every_layout(laid: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    frame = read(laid, "numbers.points", ["7", "12"])
+    assert frame.index.get_level_values(0).unique().tolist() == ["7", "12"]
+    assert laid.table("numbers.points").columns[-1].type == "bigint"  # as DuckDB and awswrangler take it
+    _by_sql(monkeypatch)
+    pd.testing.assert_frame_equal(read(laid, "numbers.points", ["7", "12"]), frame)
+    with pytest.raises(PointNotFoundError, match="no point '8'"):
+        read(laid, "numbers.points", "8")
+
+
+WINDOW = {"start": "2025-01-05", "stop": "2025-01-07"}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_files_of_other_days_and_points_stay_closed(laid: Lake, layout: str, tmp_path: Path) -> None:
+    assert laid.root is not None
+    expected = read(laid, f"solar.{layout}", "turin", **WINDOW)
+    shutil.copytree(laid.root / "solar" / layout, tmp_path / "db" / layout)
+    wanted = {"days": ["date=2025-01-05", "date=2025-01-06"], "months": ["month=2025-01"], "points": ["point_id=turin"]}
+    for file in (tmp_path / "db" / layout).rglob("*.parquet"):
+        if file.parent.name not in wanted[layout] or file.name == "2024.parquet":
+            file.write_bytes(b"poison")
+    if layout == "months":  # the newest says what is known of the table
+        shutil.copy(laid.root / "solar/months/month=2025-02/points.parquet", tmp_path / "db/months/month=2025-02")
+        shutil.rmtree(tmp_path / "db/months/month=2024-12")
+    with connect(tmp_path) as copy:
+        pd.testing.assert_frame_equal(read(copy, f"db.{layout}", "turin", **WINDOW), expected)
+
+
+def test_row_groups_of_other_points_stay_closed(tmp_path: Path) -> None:
+    ids = [f"p{n:03d}" for n in range(60)]
+    write_days(tmp_path / "db" / "days", "2025-01-30", 2, ids)
+    compact(tmp_path / "db" / "days", tmp_path / "db" / "months")
+    with connect(tmp_path) as lake:
+        for layout, file in (("months", "month=2025-01/points.parquet"), ("days", "date=2025-01-30/points.parquet")):
+            expected = read(lake, f"db.{layout}", "p055", stop="2025-01-31")
+            path = tmp_path / "db" / layout / file
+            footer = pq.read_metadata(path)
+            data = bytearray(path.read_bytes())
+            begin = 4
+            last = footer.row_group(footer.num_row_groups - 1).column(0)
+            end = last.dictionary_page_offset or last.data_page_offset
+            data[begin:end] = b"\x99" * (end - begin)
+            path.write_bytes(data)
+            pd.testing.assert_frame_equal(read(lake, f"db.{layout}", "p055", stop="2025-01-31"), expected)
+            with pytest.raises(UnreadableFileError, match="points.parquet"):
+                read(lake, f"db.{layout}", "p001", stop="2025-01-31")
+
+
+def test_a_zone_is_shown_by_asking_and_steps_stay_instants(laid: Lake) -> None:
+    utc = read(laid, "solar.points", "turin")
+    local = read(laid, "solar.points", "turin", tz="Europe/Rome")
+    assert str(local.index.tz) == local.attrs["tz"] == "Europe/Rome"
+    assert local.index[0].hour == 1
+    assert local.index.freq == utc.index.freq
+    np.testing.assert_array_equal(local.index.tz_convert("UTC"), utc.index)
+    several = read(laid, "solar.days", ["turin", "7"], tz="Europe/Rome")
+    assert str(several.index.levels[1].tz) == "Europe/Rome"
+    pd.testing.assert_frame_equal(select_point(several, "turin"), local)
+    with pytest.raises(ParameterError, match="Did you mean Europe/Rome"):
+        read(laid, "solar.points", "turin", tz="Europe/Roma")
+
+
+def test_days_of_a_zone_have_as_many_steps_as_they_have_hours(tmp_path: Path) -> None:
+    write_days(tmp_path / "db" / "spring", "2025-03-28", 5, slots=range(8))
+    write_days(tmp_path / "db" / "autumn", "2025-10-24", 5, slots=range(8))
+    with connect(tmp_path) as lake:
+        for table, day, hours in (("db.spring", "2025-03-30", 23), ("db.autumn", "2025-10-26", 25)):
+            start = pd.Timestamp(day, tz="Europe/Rome")
+            frame = read(lake, table, "turin", start=start, stop=start + pd.offsets.Day(1), tz="Europe/Rome")
+            inside = pd.date_range("2025-01-01", periods=3000, freq="3h", tz="UTC").tz_convert("Europe/Rome")
+            assert len(frame) == (inside.strftime("%Y-%m-%d") == day).sum()
+            assert frame.index.is_unique
+            assert (frame.index[-1] - frame.index[0]) < timedelta(hours=hours)
+            assert (frame.index.strftime("%Y-%m-%d") == day).all()
+            assert frame["ghi"].notna().any()
+
+
+def test_the_instant_of_the_scan_by_asking(laid: Lake) -> None:
+    frame = read(laid, "solar.months", "turin", columns=["ghi", "scan_time"])
+    offset = timedelta(seconds=frame.attrs["point"]["scan_offset_seconds"])
+    assert (frame["scan_time"] - frame.index == offset).all()
+    assert str(frame["scan_time"].dt.tz) == "UTC"
+    assert frame.attrs["scan_uncertainty_seconds"] > 0
+    assert "scan_time" not in read(laid, "solar.months", "turin")
+    assert frame.attrs["point"]["altitude"] == 103.0
+    several = read(laid, "solar.days", ["turin", "7"], columns=["scan_time"])
+    assert (several.loc["turin", "scan_time"] == frame["scan_time"]).all()
+    assert several.loc["7", "scan_time"].iloc[0] != frame["scan_time"].iloc[0]
+
+
+def test_no_scan_time_where_none_is_known(lake: Lake) -> None:
+    times = pd.date_range("2025-06-18", periods=3, freq="h")
+    name = _table(lake, "still", time=times, point_id=["a"] * 3, ghi=[1.0, 2.0, 3.0])
+    with pytest.raises(ColumnNotFoundError, match="does not say when its lines are scanned"):
+        read(lake, name, "a", columns=["ghi", "scan_time"])
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        (
+            {"points": ["turin", "torin", "xyz"]},
+            PointNotFoundError,
+            r"no point 'torin'. Did you mean turin.* Nor 'xyz'",
+        ),
+        ({"points": ""}, PointNotFoundError, "no point ''"),
+        ({"points": []}, PointNotFoundError, "No points were asked for"),
+        ({"points": "turin", "columns": ["gih"]}, ColumnNotFoundError, "Did you mean ghi"),
+        ({"points": "turin", "columns": ["date", "month"]}, ColumnNotFoundError, "no column 'date'"),
+        ({"points": "turin", "columns": "ghi"}, ColumnNotFoundError, "list of names"),
+        ({"points": "turin", "stop": "2024-01-01"}, DataError, "no rows between its beginning and 2024-01-01"),
+        ({"points": "turin", "start": "2031-01-01"}, DataError, "no rows between 2031"),
+        ({"points": "once", "start": "2025-01-01"}, DataError, "no rows between"),
+        ({"points": "turin", "start": "2025-01-04", "stop": "2025-01-05"}, DataError, "no rows between"),
+    ],
+)
+def test_what_no_layout_holds_is_an_error_in_both_ways(
+    laid: Lake,
+    layout: str,
+    options: dict[str, Any],
+    error: type[Exception],
+    message: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with pytest.raises(error, match=message):
+        read(laid, f"solar.{layout}", **options)
+    _by_sql(monkeypatch)
+    with pytest.raises(error, match=message):
+        read(laid, f"solar.{layout}", **options)
+
+
+def test_a_table_without_rows_says_so(tmp_path: Path) -> None:
+    write_days(tmp_path / "db" / "days", "2025-01-30", 2, slots=[])
+    repartition(tmp_path / "db" / "days", tmp_path / "db" / "points")
+    assert list((tmp_path / "db" / "points").rglob("*.parquet")) == []
+    compact(tmp_path / "db" / "days", tmp_path / "db" / "months")
+    with connect(tmp_path) as lake:
+        for layout, points in (("days", "turin"), ("days", None), ("months", None)):
+            with pytest.raises(DataError, match="no rows between its beginning and its end"):
+                read(lake, f"db.{layout}", points)
+        with pytest.raises(PointNotFoundError, match="There are none"):
+            read(lake, "db.months", "turin")
+
+
+def test_a_column_that_other_days_alone_have_is_a_gap(tmp_path: Path) -> None:
+    table = tmp_path / "db" / "days"
+    write_days(table, "2025-01-01", 3)
+    file = table / "date=2025-01-02" / "points.parquet"
+    pq.write_table(pq.read_table(file, partitioning=None).drop_columns(["quality_flag"]), file)
+    with connect(tmp_path) as lake:
+        frame = read(lake, "db.days", "turin", start="2025-01-02", stop="2025-01-03", columns=["quality_flag", "ghi"])
+        assert frame["quality_flag"].isna().all()
+        assert frame["ghi"].notna().sum() == 7
+        assert read(lake, "db.days", "turin")["quality_flag"].isna().sum() == 8
+
+
+def test_names_are_found_as_sql_finds_them(laid: Lake) -> None:
+    assert laid.root is not None
+    pd.testing.assert_frame_equal(read(laid, "SOLAR.Days", "turin"), read(laid, "solar.days", "turin"))
+    pd.testing.assert_frame_equal(read(laid, laid.table("solar.days"), "turin"), read(laid, "solar.days", "turin"))
+    with connect(laid.root, database="solar") as short:
+        pd.testing.assert_frame_equal(read(short, "days", "turin"), read(laid, "solar.days", "turin"))
+    with pytest.raises(TableNotFoundError, match="Did you mean days"):
+        read(laid, "solar.dayz", "turin")

@@ -126,6 +126,8 @@ class PointsFolder:
         if not kept:
             return Rows(np.array([], "i4"), np.array([], "i8"), pa.table({}))
         joined = pa.concat_tables([t for _, t in kept], promote_options="permissive")
+        for absent in [c for c in columns if c not in joined.column_names]:  # other days have it
+            joined = joined.append_column(absent, pa.nulls(joined.num_rows, pa.float64()))
         places = self._places(joined, kept, points)
         return _rows(joined, places, window)
 
