@@ -104,8 +104,8 @@ def _below(given: str | Place) -> list[FoundFile] | None:
 
 
 def _on_s3(given: str | Place, there: S3Path) -> list[FoundFile]:
-    if _has_wildcard(str(given)):
-        return _objects_matching(there)
+    if _has_wildcard(str(given)) and ((found := _objects_matching(there)) or "[" not in there.key):
+        return found
     cut = len(there.key) + 1 if there.key else 0
     found = [_object(p) for p in there.walk() if _shown(p.key[cut:].split("/"))]
     return found or list(_find_objects([there] if there.key else []).values())

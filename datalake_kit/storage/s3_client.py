@@ -18,7 +18,7 @@ from datalake_kit.errors import UnreadableFileError
 _CONNECTIONS = 32
 _profiles: dict[str, tuple[str | None, str | None]] = {}
 
-_DENIED = "AWS refused access. Its credentials need s3:GetObject and s3:ListBucket on the bucket"
+_DENIED = "AWS refused access. Its credentials need s3:GetObject and s3:ListBucket on the bucket, s3:PutObject to write"
 _EXPIRED = "the AWS credentials have expired or are not valid. Log in again (aws sso login), or renew them"
 _REGION = "the bucket lies in another region. Set AWS_DEFAULT_REGION to the bucket's region"
 _CODES = {
@@ -95,11 +95,10 @@ def asked(address: object) -> Iterator[None]:
 
     try:
         yield
-    except aws.ClientError as problem:
-        code = code_of(problem)
-        raise UnreadableFileError(f"Cannot use {address}: {_CODES.get(code) or f'S3 answered {code}'}.") from None
-    except (aws.BotoCoreError, Boto3Error) as problem:
-        raise UnreadableFileError(f"Cannot use {address}: {_explained(problem)}.") from None
+    except (aws.ClientError, aws.BotoCoreError, Boto3Error) as problem:
+        code = code_of(problem) or code_of(problem.__context__)  # boto3 wraps what refused an upload
+        why = _CODES.get(code) or (f"S3 answered {code}" if code else _explained(problem))
+        raise UnreadableFileError(f"Cannot use {address}: {why}.") from None
 
 
 def is_missing(problem: Exception) -> bool:
@@ -107,7 +106,7 @@ def is_missing(problem: Exception) -> bool:
     return code_of(problem) in ("NoSuchKey", "404", "NotFound")
 
 
-def code_of(problem: Exception) -> str:
+def code_of(problem: BaseException | None) -> str:
     """Return the code that S3 answered, empty when the error of botocore holds none."""
     answer = getattr(problem, "response", None) or {}  # some hold one that is None
     return str(answer.get("Error", {}).get("Code", ""))

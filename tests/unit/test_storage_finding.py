@@ -123,6 +123,11 @@ def test_a_key_between_two_that_are_asked_for_is_no_file_of_the_list(there: str)
     assert [f.place.name for f in found] == ["4.nc", "x[1].nc"]
 
 
+def test_a_folder_with_a_bracket_in_its_name_is_found_where_no_pattern_matches(server: CountingS3) -> None:
+    client(server.endpoint).put_object(Bucket=BUCKET, Key="odd [1]/a.nc", Body=b"1")
+    assert [f.place for f in find_files(f"s3://{BUCKET}/odd [1]")] == [S3Path(BUCKET, "odd [1]/a.nc")]
+
+
 def test_links_are_followed_but_in_no_circle(tmp_path: Path) -> None:
     (tmp_path / "archive").mkdir()
     (tmp_path / "archive" / "old.nc").write_bytes(b"1")

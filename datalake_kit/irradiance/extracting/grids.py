@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 from collections import Counter
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
-from datalake_kit.errors import DataError
+from datalake_kit.errors import DataError, UnreadableFileError
 from datalake_kit.irradiance.describing.points import Grid
 from datalake_kit.irradiance.describing.product import Product
 from datalake_kit.irradiance.extracting.listing import SourceFile
 from datalake_kit.irradiance.reading.readers import Header, RejectedFileError, read_header
+from datalake_kit.storage.s3 import ReplacedError
 
 __all__ = ["find_header", "state_grid"]
 
@@ -37,18 +40,25 @@ def state_grid(grid: Grid) -> dict[str, Any]:
 def find_header(files: list[SourceFile], product: Product, known: dict[str, Any]) -> Header:
     """Return the header of a file on the grid that counts: the table's (`known`), else the one of most files.
 
-    Three files spread over all are opened. When they agree, that is the grid; otherwise it is the one of most of 25,
-    the earliest of them where two have as many. Files on another grid are rejected when they are read.
+    Three files spread over all are opened, the first alone where it is on the grid of the table. When they agree, that
+    is the grid; otherwise it is the one of most of 25, the earliest of them where two have as many. Files on another
+    grid are rejected when they are read.
 
     Raises
     ------
     DataError
         No file can be opened, or none is on the grid of the table.
+    UnreadableFileError
+        S3 refuses or cannot be reached.
     """
-    found = _headers(_spread(files, _FEW), product)
+    found = []
+    for header in _each_header(_spread(files, _FEW), product):
+        if known and state_grid(header.grid)["digest"] == known["digest"]:
+            return header
+        found.append(header)
     counts = Counter(state_grid(h.grid)["digest"] for h in found)
     if not _decided(counts, known):
-        found = _headers(_spread(files, _MANY), product) or _first_header(files, product)
+        found = list(_each_header(_spread(files, _MANY), product)) or _first_header(files, product)
         counts = Counter(state_grid(h.grid)["digest"] for h in found)
     if not found:
         first = f": the first is {files[0].path}" if files else ""
@@ -64,19 +74,21 @@ def _decided(counts: Counter[str], known: dict[str, Any]) -> bool:
     return known["digest"] in counts if known else len(counts) == 1
 
 
-def _headers(files: list[SourceFile], product: Product) -> list[Header]:
-    found = []
+def _each_header(files: list[SourceFile], product: Product) -> Iterator[Header]:
     for file in files:
         try:
-            found.append(read_header(file.path, product))
-        except (RejectedFileError, OSError):
+            yield read_header(file.path, product)
+        except (RejectedFileError, ReplacedError, OSError):
             continue  # it is rejected with its reason when its day is read
-    return found
+        except UnreadableFileError:
+            raise
+        except DataError:
+            continue  # its coordinates are no grid
 
 
 def _first_header(files: list[SourceFile], product: Product) -> list[Header]:
     """Look at one file after another until one can be opened: most are damaged."""
-    return next((found for file in files if (found := _headers([file], product))), [])
+    return list(itertools.islice(_each_header(files, product), 1))
 
 
 def _spread(files: list[SourceFile], count: int) -> list[SourceFile]:

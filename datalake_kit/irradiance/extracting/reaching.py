@@ -27,6 +27,8 @@ def reject_of(file: SourceFile, error: RejectedFileError | OSError) -> RejectedF
             return RejectedFileError(NO_ACCESS, f"it may not be read: {problem.strerror}")
         except OSError as problem:
             return RejectedFileError(FAILED, str(problem.strerror))
+    elif isinstance(error, FileNotFoundError):
+        return RejectedFileError(GONE, "it was listed, and is not there any more")
     return error if isinstance(error, RejectedFileError) else RejectedFileError(FAILED, str(error))
 
 
