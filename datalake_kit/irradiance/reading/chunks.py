@@ -25,9 +25,10 @@ import imagecodecs
 import numpy as np
 
 from datalake_kit.irradiance.reading.cells import Cells, Layout, Part, Plan
-from datalake_kit.irradiance.reading.rejects import RejectedFileError
+from datalake_kit.irradiance.reading.datasets import read_whole, type_of
+from datalake_kit.irradiance.reading.rejects import RejectedFileError, UnsupportedLayoutError
 
-__all__ = ["FoundCells", "UnsupportedLayoutError", "find_cells", "open_dataset", "pick_cells", "read_whole"]
+__all__ = ["FoundCells", "find_cells", "pick_cells"]
 
 Array = np.ndarray[Any, Any]
 
@@ -35,10 +36,6 @@ _SHUFFLE, _DEFLATE, _FLETCHER = h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_DEFLATE
 _KNOWN = {_SHUFFLE: "shuffle", _DEFLATE: "deflate", _FLETCHER: "fletcher32"}
 _LOOKUPS = 24  # HDF5 goes through its table for each chunk; from so many on, going through it once is cheaper
 _CHECKSUM = 4  # bytes
-
-
-class UnsupportedLayoutError(Exception):
-    """The layout of this variable is left to netCDF4; the message says why."""
 
 
 @dataclass(frozen=True)
@@ -60,27 +57,6 @@ class FoundCells:
     values: Array | None = None
 
 
-def open_dataset(file: h5py.File, name: str) -> h5py.h5d.DatasetID:
-    """Open a variable of the file itself; LookupError when there is none.
-
-    Raises
-    ------
-    UnsupportedLayoutError
-        It is a link, to another file maybe.
-    """
-    path = name.encode()
-    if file.id.links.get_info(path).type != h5py.h5l.TYPE_HARD:
-        raise UnsupportedLayoutError(f"{name} is a link")
-    return h5py.h5d.open(file.id, path)
-
-
-def read_whole(dataset: h5py.h5d.DatasetID) -> Array:
-    """Return all numbers of a small variable, as h5py reads them, in the machine's byte order."""
-    values = np.empty(dataset.shape, dataset.dtype.newbyteorder("="))
-    dataset.read(h5py.h5s.ALL, h5py.h5s.ALL, values)
-    return values
-
-
 def find_cells(dataset: h5py.h5d.DatasetID, cells: Cells) -> FoundCells:
     """Look up where the wanted cells of a variable ([1, ...,] rows, columns) stand.
 
@@ -91,31 +67,21 @@ def find_cells(dataset: h5py.h5d.DatasetID, cells: Cells) -> FoundCells:
     RejectedFileError
         Wanted cells were never written, and the file states no fill value: netCDF4 would give any number.
     """
-    settings, dtype = dataset.get_create_plist(), dataset.dtype
-    if dtype.kind not in "iuf" or not _is_plain(dataset.get_type(), dtype):
-        raise UnsupportedLayoutError(f"type {dtype}, or one of its kind that numpy does not have")
+    settings, dtype = dataset.get_create_plist(), type_of(dataset)
     layout = settings.get_layout()
     if layout == h5py.h5d.COMPACT:
         plane = read_whole(dataset)[(0,) * (len(dataset.shape) - 2)]
         return FoundCells(dtype, None, values=plane[cells.rows, cells.columns])
     if layout == h5py.h5d.CONTIGUOUS and not settings.get_external_count():
-        return _find_contiguous(dataset, settings, cells)
+        return _find_contiguous(dataset, settings, dtype, cells)
     if layout == h5py.h5d.CHUNKED:
-        return _find_chunks(dataset, settings, cells)
+        return _find_chunks(dataset, settings, dtype, cells)
     raise UnsupportedLayoutError("a layout that is neither chunked nor contiguous in this file")
 
 
-def _is_plain(stored: Any, dtype: np.dtype[Any]) -> bool:
-    """Tell whether numbers are stored as numpy has them: all bits, no names for values. A byte has no order."""
-    plain = h5py.h5t.py_create(dtype)
-    if dtype.itemsize == 1 and stored.get_class() == h5py.h5t.INTEGER:
-        return bool(stored.get_precision() == 8 and stored.get_sign() == plain.get_sign())
-    return bool(stored.equal(plain))
-
-
-def _find_contiguous(dataset: h5py.h5d.DatasetID, settings: Any, cells: Cells) -> FoundCells:
+def _find_contiguous(dataset: h5py.h5d.DatasetID, settings: Any, dtype: np.dtype[Any], cells: Cells) -> FoundCells:
     rows, columns = dataset.shape[-2:]
-    dtype, start = dataset.dtype, dataset.get_offset()
+    start = dataset.get_offset()
     plan = cells.plan(Layout(columns, rows, columns, rows * columns, dtype.itemsize, whole=False))
     if start is None:
         return FoundCells(dtype, plan, fill=_fill_of(settings, dtype))
@@ -123,8 +89,8 @@ def _find_contiguous(dataset: h5py.h5d.DatasetID, settings: Any, cells: Cells) -
     return FoundCells(dtype, plan, parts=plan.parts, ranges=ranges, masks=(0,) * len(ranges))
 
 
-def _find_chunks(dataset: h5py.h5d.DatasetID, settings: Any, cells: Cells) -> FoundCells:
-    dtype, chunk, filters = dataset.dtype, settings.get_chunk(), _filters(settings, dataset.shape)
+def _find_chunks(dataset: h5py.h5d.DatasetID, settings: Any, dtype: np.dtype[Any], cells: Cells) -> FoundCells:
+    chunk, filters = settings.get_chunk(), _filters(settings, dataset.shape)
     count = int(np.prod(chunk, dtype=np.int64))
     layout = Layout(dataset.shape[-1], chunk[-2], chunk[-1], count, dtype.itemsize, whole=bool(filters))
     plan = cells.plan(layout)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -15,8 +16,8 @@ from datalake_kit.errors import UnreadableFileError
 from datalake_kit.irradiance.describing.points import Grid
 from datalake_kit.irradiance.describing.product import Product, Variable
 from datalake_kit.irradiance.reading.cells import Cells
-from datalake_kit.irradiance.reading.packing import DECODING, NETCDF_LOCK, Packing, decode
-from datalake_kit.irradiance.reading.rejects import DAMAGE, RejectedFileError, damage_as_reject
+from datalake_kit.irradiance.reading.packing import DECODING, NETCDF_LOCK, Packing
+from datalake_kit.irradiance.reading.rejects import DAMAGE, RejectedFileError, UnsupportedLayoutError, damage_as_reject
 from datalake_kit.irradiance.reading.sources import LocalSource, Source, open_source
 from datalake_kit.storage import Place
 from datalake_kit.storage.s3 import ReplacedError
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     import h5py
 
     from datalake_kit.irradiance.reading.chunks import FoundCells
+    from datalake_kit.irradiance.reading.datasets import FoundAxis
 
 __all__ = [
     "CHUNKS",
@@ -63,6 +65,15 @@ class Wanted:
     variables: tuple[Variable, ...]
     grid: Grid
     cells: Cells
+
+
+@dataclass(frozen=True)
+class _Found:
+    """Where h5py says that the coordinates and the wanted cells of one file stand, and how these are packed."""
+
+    axes: tuple[FoundAxis, FoundAxis]
+    cells: dict[str, FoundCells] = field(default_factory=dict)
+    packing: dict[str, Packing] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -128,8 +139,6 @@ def read_file(place: Place, wanted: Wanted, slot: datetime) -> CellValues:
 
 
 def _read(source: Source, wanted: Wanted, slot: datetime) -> CellValues:
-    from datalake_kit.irradiance.reading.chunks import UnsupportedLayoutError
-
     try:
         return _read_chunks(source, wanted, slot)
     except (UnreadableFileError, FileNotFoundError):
@@ -152,35 +161,34 @@ def _read_chunks(source: Source, wanted: Wanted, slot: datetime) -> CellValues:
     """Ask h5py where everything stands, then read all of it at once, then pick."""
     from datalake_kit.irradiance.reading.chunks import pick_cells
 
-    found, packing = source.parse(lambda file: _find_all(file, wanted, slot))
-    contents = source.read_many([r for f in found.values() for r in f.ranges])
-    packed, begin = {}, 0
-    for column, cells in found.items():
-        end = begin + len(cells.ranges)
-        packed[column] = pick_cells(cells, contents[begin:end], wanted.cells)
-        begin = end
-    return CellValues(packed, packing, CHUNKS, source_bytes=source.size)
+    found = source.parse(lambda file: _find_all(file, wanted, slot))
+    ranges = [[axis.range] if axis.range else [] for axis in found.axes] + [c.ranges for c in found.cells.values()]
+    contents = iter(source.read_many([r for some in ranges for r in some]))
+    each = [list(itertools.islice(contents, len(some))) for some in ranges]
+    latitude, longitude = (axis.of(content) for axis, content in zip(found.axes, each[:2], strict=True))
+    _check_grid(latitude, longitude, wanted.grid)
+    cells = zip(found.cells.items(), each[2:], strict=True)
+    packed = {column: pick_cells(found_cells, content, wanted.cells) for (column, found_cells), content in cells}
+    return CellValues(packed, found.packing, CHUNKS, source_bytes=source.size)
 
 
-def _find_all(file: h5py.File, wanted: Wanted, slot: datetime) -> tuple[dict[str, FoundCells], dict[str, Packing]]:
-    """Check a file as h5py opens it; return where the cells of each variable stand, and how they are packed."""
-    from datalake_kit.irradiance.reading.attributes import packing_of
-    from datalake_kit.irradiance.reading.chunks import UnsupportedLayoutError, find_cells, open_dataset
+def _find_all(file: h5py.File, wanted: Wanted, slot: datetime) -> _Found:
+    """Check a file as h5py opens it; find its coordinates and the cells of each variable."""
+    from datalake_kit.irradiance.reading.chunks import find_cells
+    from datalake_kit.irradiance.reading.datasets import find_axis, open_dataset, packing_of, read_attribute
 
+    product = wanted.product
     if file.userblock_size:
         raise UnsupportedLayoutError("a block of the user's before the file")
-    product = wanted.product
-    _check_names(file, wanted)
-    latitude, longitude = (_coordinates(open_dataset(file, n)) for n in (product.latitude, product.longitude))
-    _check_grid(latitude, longitude, wanted.grid)
-    _check_time(file.attrs.get(product.time_attribute) if product.time_attribute else None, product, slot)
-    found, packing = {}, {}
+    latitude, longitude = (find_axis(open_dataset(file, n)) for n in (product.latitude, product.longitude))
+    found = _Found((latitude, longitude))
     for variable in wanted.variables:
         dataset = open_dataset(file, variable.name)
         _check_shape(variable.name, dataset.shape, wanted.grid)
-        packing[variable.column] = packing_of(dataset)
-        found[variable.column] = find_cells(dataset, wanted.cells)
-    return found, packing
+        found.packing[variable.column] = packing_of(dataset)
+        found.cells[variable.column] = find_cells(dataset, wanted.cells)
+    _check_time(read_attribute(file, product.time_attribute), product, slot)
+    return found
 
 
 def _read_netcdf(source: Source, wanted: Wanted, slot: datetime, why: str) -> CellValues:
@@ -198,15 +206,6 @@ def _read_netcdf(source: Source, wanted: Wanted, slot: datetime, why: str) -> Ce
             packing[variable.column] = _netcdf_packing(values)
             packed[variable.column] = _netcdf_cells(values, wanted.cells.rows, wanted.cells.columns)
     return CellValues(packed, packing, NETCDF, why, source.size)
-
-
-def _coordinates(dataset: h5py.h5d.DatasetID) -> Array:
-    """Return the centres along one side of the grid; decoded where they are packed, which is rare."""
-    from datalake_kit.irradiance.reading.attributes import is_packed, packing_of
-    from datalake_kit.irradiance.reading.chunks import read_whole
-
-    values = read_whole(dataset)
-    return np.asarray(decode(values, packing_of(dataset))) if is_packed(dataset) else values
 
 
 def _netcdf_packing(source: Any) -> Packing:

@@ -8,7 +8,7 @@ from typing import Any
 
 from datalake_kit.errors import UnreadableFileError
 
-__all__ = ["DAMAGE", "RejectedFileError", "damage_as_reject"]
+__all__ = ["DAMAGE", "RejectedFileError", "UnsupportedLayoutError", "damage_as_reject"]
 
 # What h5py, netCDF4 and numpy raise for a damaged or alien file.
 DAMAGE = (
@@ -34,6 +34,10 @@ class RejectedFileError(UnreadableFileError):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return (RejectedFileError, (self.reason, self.detail))
+
+
+class UnsupportedLayoutError(Exception):
+    """The layout of a variable is left to netCDF4; the message says why."""
 
 
 @contextmanager
