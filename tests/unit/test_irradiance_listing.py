@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
+import netCDF4
 import pytest
 
 from datalake_kit.errors import ConfigError, DataError, UnreadableFileError
-from datalake_kit.irradiance import plan
+from datalake_kit.irradiance import extract, plan
+from datalake_kit.irradiance.describing.product import MSG_MDSSFTD
 from datalake_kit.irradiance.extracting.listing import DAYS_SHOWN
-from datalake_kit.storage import S3Path
+from datalake_kit.storage import S3Path, open_parquet
+from tests import satellite
 from tests.s3 import BUCKET, upload, use_s3
 from tests.s3_counting import CountingS3, counting_s3
 from tests.satellite import DAY, name_of
@@ -155,6 +160,71 @@ def test_of_many_days_the_first_are_shown_and_the_rest_is_said(tmp_path: Path) -
     assert "and 2 more days" in planned._repr_html_()
     assert planned._repr_html_().count("<tr") == 5 + 1 + DAYS_SHOWN
     assert "2 more days" not in str(plan(tmp_path / "2025/06/18"))
+
+
+# --- slots that stand in the files
+
+
+def unnamed(folder: Path) -> Path:
+    """Move the files of half a day to names without a time, and state seconds inside, as such files do."""
+    folder.mkdir()
+    for number in range(0, 12, 3):
+        path = satellite.write_file(folder, DAY + timedelta(hours=number))
+        with netCDF4.Dataset(path, "a") as file:
+            file.time_coverage_start = f"2025-06-18T{number:02}:00:09Z"
+        path.rename(folder / f"field_{number}.nc")
+    shutil.rmtree(folder / "2025")
+    shutil.copy(folder / "field_3.nc", folder / "field_copy.nc")
+    (folder / "field_empty.nc").write_bytes(b"")
+    (folder / "field_html.nc").write_text("<html>")
+    (folder / "field_none.nc").symlink_to(folder / "nowhere")
+    with netCDF4.Dataset(folder / "field_silent.nc", "w") as file:
+        file.title = "no time"
+    shutil.copy(folder / "field_silent.nc", folder / "field_vague.nc")
+    with netCDF4.Dataset(folder / "field_vague.nc", "a") as file:
+        file.time_coverage_start = "noon"
+    (folder / "notes.txt").write_text("x")
+    return folder
+
+
+INSIDE = replace(MSG_MDSSFTD, name="FIELDS", pattern=r"field_\w+\.nc", slot_in="attribute")
+REASONS = ["alien", "duplicate", "empty", "missing time", "missing time", "unreadable"]
+
+
+def test_slots_inside_the_files_are_read_once(tmp_path: Path, server: CountingS3) -> None:
+    folder = unnamed(tmp_path / "files")
+    here = plan(folder, product=INSIDE)
+    assert [f.path.name for f in here.files[DAY.date()]] == [f"field_{n}.nc" for n in (0, 3, 6, 9)]
+    assert [f.slot.hour for f in here.files[DAY.date()]] == [0, 3, 6, 9]
+    assert sorted(r.reason for r in here.rejects) == sorted([*REASONS, "unreadable"])
+    assert here.files_seen == 11
+    (folder / "field_none.nc").unlink()
+    address = upload(folder, server.endpoint, "inside")
+    server.forget()
+    there = plan(address, product=INSIDE)
+    assert [(f.path.name, f.slot) for f in there.files[DAY.date()]] == [
+        (f.path.name, f.slot) for f in here.files[DAY.date()]
+    ]
+    assert sorted(r.reason for r in there.rejects) == REASONS
+    assert (server.count("GET"), server.count("HEAD")) == (8, 0)  # each header once, of the empty object nothing
+
+
+def test_files_without_a_time_in_their_names_are_extracted(tmp_path: Path, server: CountingS3) -> None:
+    folder = unnamed(tmp_path / "files")
+    here = extract(folder, satellite.POINTS, tmp_path / "here", product=INSIDE)
+    (folder / "field_none.nc").unlink()
+    there = extract(upload(folder, server.endpoint, "in"), satellite.POINTS, tmp_path / "there", product=INSIDE)
+    assert (here.files_used, there.files_used, here.rows) == (4, 4, 12)
+    assert here.adds_up
+    tables = [open_parquet(t.table / "date=2025-06-18/points.parquet").read() for t in (here, there)]
+    assert tables[0].replace_schema_metadata().equals(tables[1].replace_schema_metadata())
+
+
+def test_what_s3_refuses_is_no_reject(tmp_path: Path, server: CountingS3) -> None:
+    address = upload(unnamed(tmp_path / "files"), server.endpoint, "no")
+    server.before = lambda _, key: (403, "AccessDenied") if key else None
+    with pytest.raises(UnreadableFileError, match="AWS refused access"):
+        plan(address, product=INSIDE)
 
 
 @pytest.mark.slow

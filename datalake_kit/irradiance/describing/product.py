@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import PurePath
+from typing import Literal
 
 from datalake_kit.errors import ConfigError, NotFoundError, did_you_mean
 
@@ -41,7 +42,8 @@ class Product:
     name, title : str
         Short name, and a line for people.
     pattern : str
-        Regular expression of the file name, with a group `slot` of twelve digits, YYYYMMDDHHMM in UTC.
+        Regular expression of the file name, with a group `slot` of twelve digits, YYYYMMDDHHMM in UTC. The group is not
+        needed where the slot stands in the file.
     variables : tuple of Variable
         What is extracted unless fewer are asked for.
     step : timedelta
@@ -50,6 +52,9 @@ class Product:
         Names of the coordinate variables, one-dimensional, in degrees.
     time_attribute : str
         Global attribute with the slot in ISO 8601; compared with the name of the file. Empty: not compared.
+    slot_in : {"name", "attribute"}
+        Where the slot stands: in the name of the file, or in `time_attribute`, rounded to the nearest step. Then the
+        header of every file is read to list them.
     day_folders : bool
         Files lie under YYYY/MM/DD/; one that lies under another day is rejected.
     scan_seconds : tuple of float, optional
@@ -72,18 +77,23 @@ class Product:
     scan_seconds: tuple[float, float] | None = None
     scan_uncertainty: float = 0.0
     instantaneous: bool = True
+    slot_in: Literal["name", "attribute"] = "name"
 
     def slot(self, path: str | PurePath) -> datetime | None:
-        """Return the slot that a file's name states, in UTC; None when the name is not one of this product.
+        """Return the slot that a file's name states, in UTC; None when it states none or is not one of this product.
 
         >>> MSG_MDSSFTD.slot("NETCDF4_LSASAF_MSG_MDSSFTD_MSG-Disk_202506120915.nc")
         datetime.datetime(2025, 6, 12, 9, 15, tzinfo=datetime.timezone.utc)
         """
-        found = re.fullmatch(self.pattern, PurePath(path).name)
-        if found is None:
+        if self.slot_in != "name":
             return None
-        try:
-            return datetime.strptime(found["slot"], "%Y%m%d%H%M").replace(tzinfo=UTC)
+        found = re.fullmatch(self.pattern, path.rpartition("/")[2] if isinstance(path, str) else path.name)
+        text = found["slot"] if found else ""
+        if len(text) != 12:
+            return None
+        try:  # strptime is six times slower, and a year has 35,040 files
+            year, month, day, hour, minute = int(text[:4]), *(int(text[i : i + 2]) for i in (4, 6, 8, 10))
+            return datetime(year, month, day, hour, minute, tzinfo=UTC)
         except ValueError:
             return None
 

@@ -16,11 +16,14 @@ import pandas as pd
 
 from datalake_kit.errors import ConfigError, DataError
 from datalake_kit.irradiance.describing.product import PRODUCTS, Product
+from datalake_kit.irradiance.extracting.slots import read_slots
+from datalake_kit.irradiance.reading.rejects import RejectedFileError
 from datalake_kit.storage import FilesLike, FoundFile, Place, find_files
 
 __all__ = ["FilesLike", "Plan", "Reject", "SourceFile", "list_days", "plan"]
 
 DAYS_SHOWN = 31
+_NO_FILE = "no file: it is gone, or a link that leads nowhere, or a device"
 
 
 @dataclass(frozen=True)
@@ -179,31 +182,49 @@ def list_days(found: Sequence[FoundFile], product: Product) -> Plan:
     days: dict[date, list[SourceFile]] = {}
     folder_day = functools.cache(lambda folder: product.day_folder(PurePosixPath(folder, "file")))
     rejects = []
-    for name, file in sorted(((str(f.place), f) for f in found), key=lambda named: named[0]):
-        slot = product.slot(file.place.name)
-        reject = _reject(file, slot, product, folder_day(name.rpartition("/")[0])) or _duplicate(file, slot, taken)
+    ordered = sorted(found, key=lambda f: str(f.place))
+    for file, slot in zip(ordered, _slots(ordered, product), strict=True):
+        folder = folder_day(str(file.place).rpartition("/")[0])
+        reject = _reject(file, slot, product, folder) or _duplicate(file, slot, taken)
         if reject:
             rejects.append(reject)
-        elif slot is not None and file.version is not None:
+        elif isinstance(slot, datetime) and file.version is not None:
             taken[slot] = file.place
             days.setdefault(slot.date(), []).append(SourceFile(file.place, slot, file.size, file.version))
     by_slot = {day: tuple(sorted(days[day], key=lambda f: f.slot)) for day in sorted(days)}
     return Plan(product, _step(sorted(taken), product), by_slot, tuple(rejects))
 
 
-def _reject(file: FoundFile, slot: datetime | None, product: Product, folder: date | None) -> Reject | None:
+def _slots(found: Sequence[FoundFile], product: Product) -> list[datetime | RejectedFileError | None]:
+    """Return the slot of each file, by its name or from inside, or why there is none; None: of another product."""
+    if product.slot_in == "name":
+        return [product.slot(f.place.name) for f in found]
+    named = re.compile(product.pattern).fullmatch
+    slots = iter(read_slots([f for f in found if named(f.place.name) and f.version is not None], product))
+    gone = RejectedFileError("unreadable", _NO_FILE)
+    return [(gone if f.version is None else next(slots)) if named(f.place.name) else None for f in found]
+
+
+def _reject(
+    file: FoundFile, slot: datetime | RejectedFileError | None, product: Product, folder: date | None
+) -> Reject | None:
     path = file.place
     if slot is None:
         return Reject(path, None, "alien", f"the name is not one of {product.name}")
+    if isinstance(slot, RejectedFileError):
+        return Reject(path, None, slot.reason, slot.detail)
     if file.version is None:
-        return Reject(path, slot.date(), "unreadable", "no file: it is gone, or a link that leads nowhere, or a device")
+        return Reject(path, slot.date(), "unreadable", _NO_FILE)
     if folder is not None and folder != slot.date():
-        return Reject(path, slot.date(), "misplaced", f"it lies in the folder of {folder}, its name says {slot.date()}")
+        said = f"its {product.slot_in} says {slot.date()}"
+        return Reject(path, slot.date(), "misplaced", f"it lies in the folder of {folder}, {said}")
     return None
 
 
-def _duplicate(file: FoundFile, slot: datetime | None, taken: dict[datetime, Place]) -> Reject | None:
-    if slot is None or slot not in taken:
+def _duplicate(
+    file: FoundFile, slot: datetime | RejectedFileError | None, taken: dict[datetime, Place]
+) -> Reject | None:
+    if not isinstance(slot, datetime) or slot not in taken:
         return None
     return Reject(file.place, slot.date(), "duplicate", f"the same slot as {taken[slot]}")
 

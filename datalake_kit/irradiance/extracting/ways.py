@@ -15,7 +15,7 @@ from datalake_kit.irradiance.extracting.workers import Outcomes, Team
 __all__ = ["Way", "run_days"]
 
 LARGE_FILE = 500_000  # bytes; above it inflating is most of the work, which goes on without Python's lock
-THREADS_ON_S3 = 8  # most of the time is spent waiting for an answer
+THREADS_ON_S3 = 16  # most of the time is spent waiting for an answer
 _MOST = 8
 _SECONDS_A_FILE, _BYTES_A_SECOND = 0.004, 250e6
 _SECONDS_A_PROCESS = 1.5  # what another process must have to do to be worth its start
