@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import pickle
 import shutil
+import signal
+import threading
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -18,7 +23,10 @@ import pytest
 
 from datalake_kit.errors import ConfigError, DataError, PointNotFoundError, UnreadableFileError
 from datalake_kit.irradiance import extract, plan
-from datalake_kit.irradiance.extracting import ways
+from datalake_kit.irradiance.describing.product import MSG_MDSSFTD
+from datalake_kit.irradiance.extracting import executors, ways
+from datalake_kit.irradiance.extracting.days import DayJob
+from datalake_kit.irradiance.extracting.listing import SourceFile
 from datalake_kit.irradiance.stored import daily
 from tests import satellite
 from tests.satellite import DAY, POINTS
@@ -37,6 +45,13 @@ def two_days(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def files(tmp_path: Path, two_days: Path) -> Path:
     return shutil.copytree(two_days, tmp_path / "files")
+
+
+@pytest.fixture
+def few_files(tmp_path: Path) -> Path:
+    for day in range(3):
+        satellite.write_day(tmp_path / "few", DAY + timedelta(days=day), step=240)
+    return tmp_path / "few"
 
 
 def rows(table: Path) -> pd.DataFrame:
@@ -65,6 +80,11 @@ def test_the_result_adds_up_and_shows_itself(files: Path, tmp_path: Path) -> Non
     assert (result.files_seen, result.files_used, len(result.rejects), len(result.missing)) == (48, 48, 0, 0)
     assert "2 days (2 read, 0 kept), 48 files seen = 48 used + 0 rejected" in repr(result)
     assert "48 by chunks" in str(result)
+    assert "read now       48 files in " in str(result)
+    assert " files/s, " in str(result)
+    again = extract(files, POINTS, tmp_path / "t")
+    assert "nothing: every day was finished" in str(again)
+    assert again.workers == "nothing was read"
     assert "<table>" in result._repr_html_()
     assert result.source_bytes == sum(p.stat().st_size for p in files.rglob("*.nc"))
 
@@ -259,6 +279,129 @@ def test_days_may_run_in_any_executor(files: Path, tmp_path: Path, executor: Any
     with executor(2, **options) as pool:
         there = extract(files, POINTS, tmp_path / "there", executor=pool)
     pd.testing.assert_frame_equal(rows(here.table), rows(there.table))
+
+
+class Cluster:
+    """As a dask client: futures of its own, done in any order; it counts how many wait at once."""
+
+    def __init__(self, *, tells: bool = True) -> None:
+        self.waiting: list[Later] = []
+        self.most, self.tells = 0, tells
+
+    def submit(self, fn: Any, /, *args: Any) -> Any:
+        future = (Later if self.tells else Silent)(lambda: fn(*args))
+        self.waiting.append(future)
+        self.most = max(self.most, len(self.waiting))
+        if self.tells and len(self.waiting) == 3:
+            threading.Thread(target=self._run).start()
+        return future
+
+    def _run(self) -> None:
+        while self.waiting:
+            self.waiting.pop().run()  # the last first
+
+
+class Silent:
+    """A future that can only be waited for."""
+
+    def __init__(self, call: Any) -> None:
+        self.call, self.cancelled = call, False
+
+    def result(self) -> Any:
+        return self.call()
+
+    def cancel(self) -> None:
+        self.cancelled = True
+
+
+class Later(Silent):
+    def run(self) -> None:
+        value = self.call()
+        self.call = lambda: value
+        self.tell(self)
+
+    def add_done_callback(self, tell: Any) -> None:
+        self.tell = tell
+
+
+@pytest.mark.parametrize("tells", [True, False])
+def test_days_may_run_in_a_cluster_in_any_order(few_files: Path, tmp_path: Path, tells: bool) -> None:
+    here = extract(few_files, POINTS, tmp_path / "here")
+    there = extract(few_files, POINTS, tmp_path / "there", executor=Cluster(tells=tells), on_masked="keep")
+    pd.testing.assert_frame_equal(rows(here.table), rows(there.table))
+    assert there.workers == "Cluster"
+    assert here == replace(there, table=here.table)
+
+
+def test_not_all_days_wait_in_an_executor_at_once(
+    few_files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = DayJob(tmp_path, DAY.date(), MSG_MDSSFTD, (), (), (), pd.DataFrame(index=range(10_000)), "")
+    assert 16 <= executors.days_ahead([job]) * len(pickle.dumps(POINTS * 3000)) < 100_000_000
+    assert executors.days_ahead([job]) < executors.days_ahead([replace(job, points=job.points[:100])])
+    monkeypatch.setattr(executors, "days_ahead", lambda _: 3)
+    cluster = Cluster()
+    assert extract(few_files, POINTS, tmp_path / "t", executor=cluster, on_masked="keep").rows == 3 * 6 * 3
+    assert cluster.most == 3
+
+
+def test_two_processes_make_the_same_table(few_files: Path, tmp_path: Path) -> None:
+    here = extract(few_files, POINTS, tmp_path / "here", workers=1)
+    there = extract(few_files, POINTS, tmp_path / "there", workers=2)
+    pd.testing.assert_frame_equal(rows(here.table), rows(there.table))
+    assert here.workers == "1 process"
+    assert there.workers in ("1 process", "2 processes")  # here the second may come too late to be of use
+
+
+def test_processes_are_started_where_there_is_enough_to_do_for_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    def jobs(days: int, size: int) -> list[DayJob]:
+        files = tuple(SourceFile(Path(f"/{i}"), DAY, size, 1) for i in range(96))
+        return [DayJob(Path(), DAY.date(), MSG_MDSSFTD, (), files, (), pd.DataFrame(), "")] * days
+
+    monkeypatch.setattr(ways, "_cores", lambda: 4)
+    way = ways.Way(executor=None, workers=None)
+    assert [way.processes(jobs(days, 20_000)) for days in (0, 1, 3, 30)] == [1, 1, 1, 4]
+    assert [way.processes(jobs(days, 2_700_000)) for days in (1, 2, 30)] == [1, 1, 4]
+    assert [way.threads(jobs(1, size)[0], 1) for size in (20_000, 2_700_000)] == [1, 2]
+    assert way.threads(jobs(1, 2_700_000)[0], 2) == 1
+    assert ways.Way(executor=None, workers=3).processes(jobs(2, 100)) == 2
+    assert ways.Way(executor=None, workers=1).threads(jobs(1, 2_700_000)[0], 1) == 1
+
+
+@pytest.mark.parametrize("workers", [0, -1, 1.5, True, "two"])
+def test_workers_that_are_no_number_are_an_error(few_files: Path, tmp_path: Path, workers: Any) -> None:
+    with pytest.raises(ConfigError, match="workers is a number of processes"):
+        extract(few_files, POINTS, tmp_path / "t", workers=workers)
+    with pytest.raises(ConfigError, match="not both"):
+        extract(few_files, POINTS, tmp_path / "t", workers=2, executor=Cluster())
+
+
+def test_the_plan_and_then_a_bar_are_shown_by_asking(
+    few_files: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    extract(few_files, POINTS, tmp_path / "t")
+    assert capfd.readouterr() == ("", "")
+    (few_files / "2025/06/19" / satellite.name_of(NEXT)).unlink()
+    extract(few_files, POINTS, tmp_path / "t", progress=True)
+    out, shown = capfd.readouterr()
+    assert out == ""
+    assert "missing slots  1 without a file" in shown
+    assert "to read        1 days, 5 files of 0.1 MB; 2 days are finished and kept" in shown
+    assert "1/1 [" in shown
+    assert "files/s" in shown
+
+
+def test_ctrl_c_that_a_library_loses_still_stops_the_run(few_files: Path, tmp_path: Path) -> None:
+    class Losing(ThreadPoolExecutor):
+        def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Any:
+            with contextlib.suppress(KeyboardInterrupt):
+                signal.raise_signal(signal.SIGINT)
+            return super().submit(fn, *args, **kwargs)
+
+    with Losing(1) as pool, pytest.raises(KeyboardInterrupt, match=r"Stopped\. 1 of 3 days are done and stay"):
+        extract(few_files, POINTS, tmp_path / "t", executor=pool)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert 1 <= len(extract(few_files, POINTS, tmp_path / "t").days_kept) < 3  # one may have run on in the pool
 
 
 def test_an_error_in_an_executor_is_raised_here(files: Path, tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from datalake_kit.errors import UnreadableFileError
 from datalake_kit.irradiance.describing.points import Grid
 from datalake_kit.irradiance.describing.product import Product, Variable
 from datalake_kit.irradiance.extracting.claims import claim_folder, refuse_loss
+from datalake_kit.irradiance.extracting.interrupts import stop_if_interrupted
 from datalake_kit.irradiance.extracting.listing import Reject, SourceFile
 from datalake_kit.irradiance.extracting.masks import refuse_masked
 from datalake_kit.irradiance.extracting.reaching import refuse_vanished, reject_of
@@ -73,6 +74,7 @@ def extract_day(job: DayJob) -> tuple[DayManifest, int]:
         Points are masked in every file and `refuse_masked` is set; nothing was written then.
     """
     used, rejects = _read_all(job)
+    stop_if_interrupted()
     refuse_vanished(job.day, job.files, rejects)
     values = {v.column: _decode([u for _, u in used], v.column) for v in job.variables}
     masked = _all_masked(values, job) if used else np.zeros(len(job.points), bool)

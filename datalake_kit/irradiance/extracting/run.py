@@ -19,6 +19,7 @@ from datalake_kit.irradiance.extracting.days import DayJob, manifest_of
 from datalake_kit.irradiance.extracting.executors import Executor
 from datalake_kit.irradiance.extracting.extraction import Extraction, summarise
 from datalake_kit.irradiance.extracting.grids import find_header, state_grid
+from datalake_kit.irradiance.extracting.interrupts import is_interrupted, note_interrupts, stop_if_interrupted
 from datalake_kit.irradiance.extracting.listing import FilesLike, Plan, plan
 from datalake_kit.irradiance.extracting.progress import show_plan, show_progress
 from datalake_kit.irradiance.extracting.reaching import PASSING
@@ -139,7 +140,8 @@ def extract(
         show_plan(planned, todo)
     outcomes = run_days(todo, way, refuse_masked=on_masked == "raise")
     done = _collect(outcomes, todo, table, lambda: _describe(table, planned, located, header), progress=progress)
-    _describe(table, planned, located, header)
+    if not done:
+        _describe(table, planned, located, header)
     write_aliens(table, planned)
     return summarise(
         planned, table, located, kept=kept, done=done, workers=way.said, seconds=time.perf_counter() - started
@@ -234,17 +236,18 @@ def _collect(
 ) -> dict[date, Outcome]:
     """Take the days as they come; when it stops, say how far it came."""
     done: dict[date, Outcome] = {}
-    with contextlib.closing(show_progress(outcomes, len(todo)) if progress else outcomes) as shown:
+    with note_interrupts(), contextlib.closing(show_progress(outcomes, len(todo)) if progress else outcomes) as shown:
         try:
             for job, outcome in shown:
                 if not done:
                     first()  # the table is described as soon as it has a day: what runs later knows its grid
                 done[job.day] = outcome
+                stop_if_interrupted()
         except (KeyboardInterrupt, Exception) as error:
             outcomes.close()
             remove_leftovers(table)
             far = f"{len(done)} of {len(todo)} days are done and stay; the same call goes on from there."
-            if isinstance(error, KeyboardInterrupt):
+            if isinstance(error, KeyboardInterrupt) or is_interrupted():
                 raise KeyboardInterrupt(f"Stopped. {far}") from None
             error.add_note(far)
             raise
