@@ -12,13 +12,12 @@ import numpy as np
 from datalake_kit.irradiance.reading.packing import DECODING, Packing, decode
 from datalake_kit.irradiance.reading.rejects import RejectedFileError, UnsupportedLayoutError
 
-__all__ = ["FoundAxis", "find_axis", "open_dataset", "packing_of", "read_attribute", "read_whole", "type_of"]
+__all__ = ["FoundAxis", "Opened", "find_axis", "open_dataset", "packing_of", "read_attribute", "read_whole"]
 
 Array = np.ndarray[Any, Any]
 
 _NAMES = tuple((name, name.encode()) for name in (*DECODING, "_FillValue"))
 _PACKED = (b"scale_factor", b"add_offset", b"_Unsigned")
-_NUMBERS = (h5py.h5t.INTEGER, h5py.h5t.FLOAT)
 _TYPES = ("<i2", "<f4", "<u1", "<i1", "<f8", "<u2", "<i4", "<u4", "<i8", "<u8", "<f2")
 _TYPES_BIG = tuple(t.replace("<", ">") for t in _TYPES)
 
@@ -36,7 +35,17 @@ class FoundAxis:
         return np.frombuffer(contents[0], self.dtype) if self.values is None else self.values
 
 
-def open_dataset(file: h5py.File, name: str) -> h5py.h5d.DatasetID:
+@dataclass(frozen=True)
+class Opened:
+    """An open variable, with what is asked for more than once: each question costs HDF5 some microseconds."""
+
+    id: h5py.h5d.DatasetID
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    settings: h5py.h5p.PropDCID
+
+
+def open_dataset(file: h5py.File, name: str) -> Opened:
     """Open a variable of the file itself.
 
     Raises
@@ -44,29 +53,23 @@ def open_dataset(file: h5py.File, name: str) -> h5py.h5d.DatasetID:
     RejectedFileError
         There is none.
     UnsupportedLayoutError
-        It is a link, to another file maybe, or no variable.
+        It is a link, to another file maybe, or no variable, or its numbers are not stored as numpy has them: all bits,
+        no names for values.
     """
     path = name.encode()
     if path not in file.id:
         raise RejectedFileError("missing variable", f"no {name}; it has {', '.join(sorted(file))}")
     if file.id.links.get_info(path).type != h5py.h5l.TYPE_HARD:
         raise UnsupportedLayoutError(f"{name} is a link")
-    return h5py.h5d.open(file.id, path)
+    dataset = h5py.h5d.open(file.id, path)
+    known = _known(dataset.get_type())
+    if known is None:
+        raise UnsupportedLayoutError(f"{name} is of a type that numpy does not have, or {dataset.dtype}")
+    return Opened(dataset, dataset.shape, known[1], dataset.get_create_plist())
 
 
-def type_of(dataset: h5py.h5d.DatasetID) -> np.dtype[Any]:
-    """Return the type of the numbers as they are stored: all bits, no names for values, as numpy has them.
-
-    Raises
-    ------
-    UnsupportedLayoutError
-        It is none of these.
-    """
-    stored = dataset.get_type()
-    for known, dtype in _known_types():
-        if stored.equal(known):
-            return dtype
-    raise UnsupportedLayoutError(f"type {dataset.dtype}, or one of its kind that numpy does not have")
+def _known(stored: h5py.h5t.TypeID) -> tuple[h5py.h5t.TypeID, np.dtype[Any]] | None:
+    return next((known for known in _known_types() if stored.equal(known[0])), None)
 
 
 @functools.cache
@@ -77,25 +80,25 @@ def _known_types() -> tuple[tuple[h5py.h5t.TypeID, np.dtype[Any]], ...]:
     return tuple(known)
 
 
-def read_whole(dataset: h5py.h5d.DatasetID) -> Array:
+def read_whole(variable: Opened) -> Array:
     """Return all numbers of a small variable, as h5py reads them, in the machine's byte order."""
-    values = np.empty(dataset.shape, dataset.dtype.newbyteorder("="))
-    dataset.read(h5py.h5s.ALL, h5py.h5s.ALL, values)
+    values = np.empty(variable.shape, variable.dtype.newbyteorder("="))
+    variable.id.read(h5py.h5s.ALL, h5py.h5s.ALL, values)
     return values
 
 
-def find_axis(dataset: h5py.h5d.DatasetID) -> FoundAxis:
+def find_axis(variable: Opened) -> FoundAxis:
     """Find the coordinates of one side of the grid; they are decoded where they are packed, which is rare."""
-    dtype, settings = type_of(dataset), dataset.get_create_plist()
-    if any(h5py.h5a.exists(dataset, key) for key in _PACKED):
-        return FoundAxis(dtype, None, np.asarray(decode(read_whole(dataset), packing_of(dataset))))
-    offset = dataset.get_offset()
+    dtype, settings = variable.dtype, variable.settings
+    if any(h5py.h5a.exists(variable.id, key) for key in _PACKED):
+        return FoundAxis(dtype, None, np.asarray(decode(read_whole(variable), packing_of(variable))))
+    offset = variable.id.get_offset()
     if offset is None or settings.get_layout() != h5py.h5d.CONTIGUOUS or settings.get_external_count():
-        return FoundAxis(dtype, None, read_whole(dataset))
-    return FoundAxis(dtype, (offset, dataset.get_storage_size()))
+        return FoundAxis(dtype, None, read_whole(variable))
+    return FoundAxis(dtype, (offset, int(np.prod(variable.shape)) * dtype.itemsize))
 
 
-def packing_of(dataset: h5py.h5d.DatasetID) -> Packing:
+def packing_of(variable: Opened) -> Packing:
     """Return how a variable is packed, as netCDF4 would see it.
 
     Raises
@@ -103,21 +106,22 @@ def packing_of(dataset: h5py.h5d.DatasetID) -> Packing:
     UnsupportedLayoutError
         An attribute of a type that is not known here.
     """
-    attributes = {name: _number(dataset, name, key) for name, key in _NAMES if h5py.h5a.exists(dataset, key)}
+    present = [(name, key) for name, key in _NAMES if h5py.h5a.exists(variable.id, key)]
+    attributes = {name: _value(variable, name, key) for name, key in present}
     fill = attributes.pop("_FillValue", None)
-    if fill is None and dataset.get_create_plist().get_fill_time() == h5py.h5d.FILL_TIME_NEVER:
+    if fill is None and variable.settings.get_fill_time() == h5py.h5d.FILL_TIME_NEVER:
         fill = False
-    return Packing.of(type_of(dataset), fill, attributes)
+    return Packing.of(variable.dtype, fill, attributes)
 
 
-def _number(dataset: h5py.h5d.DatasetID, name: str, key: bytes) -> Any:
-    attribute = h5py.h5a.open(dataset, key)
-    shape = attribute.shape
-    if shape is not None and attribute.get_type().get_class() in _NUMBERS:
-        values = np.empty(shape, attribute.dtype)
-        attribute.read(values)
+def _value(variable: Opened, name: str, key: bytes) -> Any:
+    attribute = h5py.h5a.open(variable.id, key)
+    shape, known = attribute.shape, _known(attribute.get_type())
+    if shape is not None and known is not None:
+        values = np.empty(shape, known[1])
+        attribute.read(values, known[0])
         return values
-    value = h5py.Dataset(dataset).attrs[name]
+    value = h5py.Dataset(variable.id).attrs[name]
     if isinstance(value, h5py.Empty) or (isinstance(value, np.ndarray) and value.dtype.kind not in "iuf"):
         raise UnsupportedLayoutError(f"attribute {name} of type {value.dtype}")
     return value

@@ -183,10 +183,10 @@ def _find_all(file: h5py.File, wanted: Wanted, slot: datetime) -> _Found:
     latitude, longitude = (find_axis(open_dataset(file, n)) for n in (product.latitude, product.longitude))
     found = _Found((latitude, longitude))
     for variable in wanted.variables:
-        dataset = open_dataset(file, variable.name)
-        _check_shape(variable.name, dataset.shape, wanted.grid)
-        found.packing[variable.column] = packing_of(dataset)
-        found.cells[variable.column] = find_cells(dataset, wanted.cells)
+        opened = open_dataset(file, variable.name)
+        _check_shape(variable.name, opened.shape, wanted.grid)
+        found.packing[variable.column] = packing_of(opened)
+        found.cells[variable.column] = find_cells(opened, wanted.cells)
     _check_time(read_attribute(file, product.time_attribute), product, slot)
     return found
 
