@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-__all__ = ["above_limit", "below_limit", "flags", "missing", "named_bits", "night_nonzero"]
+__all__ = ["above_limit", "below_limit", "flags", "missing", "named_bits", "night_nonzero", "upper_limit"]
 
 # (factor, exponent, offset) of dni_extra x factor x cos(zenith)^exponent + offset, in W/m2
 _LIMITS = {
@@ -20,6 +20,8 @@ _LIMITS = {
     ("ghi", "rare"): (1.2, 1.2, 50.0),
     ("dhi", "possible"): (0.95, 1.2, 50.0),
     ("dhi", "rare"): (0.75, 1.2, 30.0),
+    ("dni", "possible"): (1.0, 0.0, 0.0),
+    ("dni", "rare"): (0.95, 0.2, 10.0),
 }
 _LOWEST = {"possible": -4.0, "rare": -2.0}
 
@@ -53,7 +55,7 @@ def above_limit(
         W/m2.
     zenith : Series
         Degrees.
-    component : {"ghi", "dhi"}
+    component : {"ghi", "dhi", "dni"}
     limit : {"possible", "rare"}
 
     Examples
@@ -62,12 +64,23 @@ def above_limit(
     >>> above_limit(pd.Series([900.0, 2000.0]), **at).tolist()
     [False, True]
     """
+    return values > upper_limit(zenith, dni_extra, component=component, limit=limit)
+
+
+def upper_limit(
+    zenith: pd.Series, dni_extra: pd.Series | float, *, component: str = "ghi", limit: str = "possible"
+) -> pd.Series:
+    """Return the upper BSRN limit of a component in W/m2; parameters are those of `above_limit`.
+
+    >>> upper_limit(pd.Series([0.0, 90.0]), 1361.0).round(1).tolist()
+    [2141.5, 100.0]
+    """
     if (component, limit) not in _LIMITS:
         known = ", ".join(f"{c} {n}" for c, n in _LIMITS)
         raise ValueError(f"No limit {limit!r} of {component!r}. There are: {known}.")
     factor, exponent, offset = _LIMITS[component, limit]
     cosine = np.clip(np.cos(np.radians(zenith.astype(float))), 0, None)
-    return values > dni_extra * factor * cosine**exponent + offset
+    return dni_extra * factor * cosine**exponent + offset
 
 
 def below_limit(values: pd.Series, *, limit: str = "possible") -> pd.Series:
