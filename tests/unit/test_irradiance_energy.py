@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from datalake_kit.errors import ColumnNotFoundError, DataError
 from datalake_kit.irradiance.deriving.energy import daily_energy, energy
-from datalake_kit.irradiance.judging.daylight import daylight_spans
+from datalake_kit.irradiance.judging.daylight import cosine_of_zenith, daylight_spans
 from datalake_kit.irradiance.judging.solar import clear_sky, solar_position
 from tests.irradiance_frames import bell, series_frame, together, with_gaps
 
@@ -371,3 +371,19 @@ def test_times_in_another_zone_are_the_same_times() -> None:
     local = frame.tz_convert("Asia/Kolkata")
     local.attrs = frame.attrs
     pd.testing.assert_frame_equal(energy(local), energy(frame))
+
+
+def test_a_time_far_off_is_an_error_and_not_a_full_memory() -> None:
+    frame = series_frame(np.full(1440, 100.0), minutes=1 / 60)
+    far = frame.set_axis(frame.index[:-1].append(pd.DatetimeIndex(["2085-01-01"], tz="UTC")).rename("time"))
+    far.attrs = frame.attrs
+    with pytest.raises(DataError, match="is a time far off"):
+        energy(far)
+
+
+def test_the_zenith_of_steps_is_the_exact_one() -> None:
+    times = pd.date_range("2024-02-20", periods=20_000, freq="37min", tz="UTC")
+    for latitude, longitude in ((45.0, 8.0), (-35.0, 150.0), (78.0, -170.0)):
+        found = np.degrees(np.arccos(cosine_of_zenith(times.as_unit("ns").asi8, latitude, longitude)))
+        exact = solar_position(times, latitude, longitude, altitude=0.0, offset_seconds=0.0)["zenith"]
+        assert np.abs(found - exact).max() < 0.02

@@ -18,6 +18,7 @@ __all__ = ["Attributes", "Block", "block_of", "index_by_point", "one_frame_per_p
 
 Attributes = dict[Hashable | None, Any]
 Floats = npt.NDArray[np.float64]
+_MOST_CELLS = 1_000_000_000
 _ONE = ""  # the id of a point that the frame does not name
 
 
@@ -155,6 +156,11 @@ def _on_steps(
         odd = pd.Timestamp(moments[np.argmax(off > 0)], tz="UTC")
         raise DataError(f"{int((off > 0).sum())} rows are not on steps of {step}, the first at {odd}.")
     count = int(place.max()) + 1
+    if points * count > _MOST_CELLS:
+        raise DataError(
+            f"The rows are {len(numbers):,} and the steps of {step} between the first and the last are {count:,}, for "
+            f"{points} points: is a time far off, or the step too short?"
+        )
     flat = point.astype(np.int64) * count + place
     if len(np.unique(flat)) < len(flat):
         raise DataError("A time is held twice for a point: keep one row for each.")

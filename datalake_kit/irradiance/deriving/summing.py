@@ -52,7 +52,8 @@ class Sum:
         result["complete"] = filled & ~(coverage < enough)
         if gaps == "scale":
             result["scaled"] = filled & (seen < expected) & (coverage >= LEAST_TO_SCALE)
-            result["energy"] = np.where(result["scaled"], total * self._light(there, begins), total)
+            factor = self._light(there, begins, np.flatnonzero(result["scaled"].any(axis=1)))
+            result["energy"] = np.where(result["scaled"], total * factor, total)
         return result
 
     def _position(self, moments: Integers) -> Integers:
@@ -93,10 +94,11 @@ class Sum:
         days = int((self.bounds.max() - first.value) // _DAY) + 3
         return daylight_spans(first, days, self.where[:, 0], self.where[:, 1])
 
-    def _light(self, there: npt.NDArray[np.bool_], begins: Integers) -> Floats:
+    def _light(self, there: npt.NDArray[np.bool_], begins: Integers, points: Integers) -> Floats:
         """Return what reached the top of the atmosphere in each period over what did while values were seen."""
         result = np.ones((len(begins), begins.shape[1] - 1))
-        for point, (latitude, longitude, _) in enumerate(self.where):
+        for point in points:
+            latitude, longitude, _ = self.where[point]
             steps = np.arange(begins[point, 0], begins[point, -1])
             moments = self.centres[point, 0] + steps * self.block.step.value
             sent = cosine_of_zenith(moments, latitude, longitude).clip(0) * _nearness(moments)
