@@ -79,8 +79,8 @@ def upper_limit(
         known = ", ".join(f"{c} {n}" for c, n in _LIMITS)
         raise ValueError(f"No limit {limit!r} of {component!r}. There are: {known}.")
     factor, exponent, offset = _LIMITS[component, limit]
-    cosine = np.clip(np.cos(np.radians(zenith.astype(float))), 0, None)
-    return dni_extra * factor * cosine**exponent + offset
+    cosine = pd.Series(np.cos(np.radians(zenith.to_numpy(float))), zenith.index).clip(lower=0)
+    return cosine**exponent * factor * dni_extra + offset
 
 
 def below_limit(values: pd.Series, *, limit: str = "possible") -> pd.Series:
