@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 
 from datalake_kit.errors import ConfigError, DataError, NotFoundError, PointNotFoundError
 from datalake_kit.irradiance import Grid, find_product, locate_points, read_points
+from datalake_kit.irradiance.describing.point_forms import index_points
 from datalake_kit.irradiance.describing.product import IODC_MDSSFTD, MSG_MDSSFTD
 from tests import satellite
 
@@ -111,3 +113,103 @@ def test_products_say_slot_scan_and_variables() -> None:
         MSG_MDSSFTD.select(["DSSF_TOTAL"])
     with pytest.raises(NotFoundError, match="MSG_MDSSFTD"):
         find_product("MSG_MDSSFT")
+
+
+def test_a_csv_keeps_ids_as_they_are_written(tmp_path: Path) -> None:
+    (tmp_path / "p.csv").write_text(
+        "\ufeffID, Lat, Lon, Altitude\n007, 45.0, 8.0, 250\nNA, 44.5, 7.5,\n", encoding="utf-8"
+    )
+    found = read_points(tmp_path / "p.csv")
+    assert found["point_id"].tolist() == ["007", "NA"]
+    assert found["latitude"].tolist() == [45.0, 44.5]
+    assert found["altitude"].tolist()[0] == 250
+    assert np.isnan(found["altitude"].tolist()[1])
+
+
+def test_a_csv_with_semicolons_and_decimal_commas_is_read(tmp_path: Path) -> None:
+    (tmp_path / "p.csv").write_text("id;lat;lon;name\na,1;45,07;7,69;Turin, centre\n", encoding="utf-8")
+    found = read_points(tmp_path / "p.csv").iloc[0]
+    assert found.to_dict() == {"point_id": "a,1", "latitude": 45.07, "longitude": 7.69, "name": "Turin, centre"}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "is empty"),
+        ("id,lat,lon\na,45,07,7,69\n", "line 2 has 5 cells"),
+        ("id,lat,lon\n", "no points"),
+        ("<html><body>no</body></html>\n", "no column for the id"),
+        ("id,lat,lon,altitude\na,45,8,high\n", "metres above the sea, not 'high'"),
+        ("id,lat,lon\n,45,8\n", "at least one character"),
+        ("{not json", "no GeoJSON"),
+        ('{"type": "Topology"}', "FeatureCollection or a Feature, not Topology"),
+        ('{"type": "Feature", "geometry": {"type": "Polygon", "coordinates": []}}', "feature 0 is no Point"),
+        ('{"type": "Feature", "geometry": {"type": "Point", "coordinates": [8]}}', "longitude and latitude"),
+    ],
+)
+def test_files_that_hold_no_points_say_why(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "p.csv").write_text(text, encoding="utf-8")
+    with pytest.raises(DataError, match=message):
+        read_points(tmp_path / "p.csv")
+
+
+def test_a_file_in_another_encoding_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "p.csv").write_bytes("id,lat,lon,name\na,45,8,Münster\n".encode("latin-1"))
+    with pytest.raises(DataError, match="not UTF-8"):
+        read_points(tmp_path / "p.csv")
+
+
+def test_geojson_gives_points_with_their_ids_names_and_altitudes(tmp_path: Path) -> None:
+    def feature(number: int, **more: object) -> dict[str, object]:
+        return {"type": "Feature", "geometry": {"type": "Point", "coordinates": [8.0 + number, 45.0]}} | more
+
+    document = {
+        "type": "FeatureCollection",
+        "features": [
+            feature(0, id=7, properties={"Name": "Alba", "altitude": 172}),
+            feature(1, properties={"station": "s1", "colour": "red"}),
+            feature(2, properties=None),
+        ],
+    }
+    (tmp_path / "p.geojson").write_text(json.dumps(document), encoding="utf-8")
+    for given in (document, tmp_path / "p.geojson"):
+        found = read_points(given)
+        assert found["point_id"].tolist() == ["7", "s1", "2"]
+        assert found["longitude"].tolist() == [8.0, 9.0, 10.0]
+        assert found["latitude"].tolist() == [45.0] * 3
+        assert found["altitude"].tolist()[0] == 172
+
+
+def test_index_pairs_are_the_cells_themselves() -> None:
+    pairs = index_points([(0, 0), (19, 14)])
+    for given in (pairs, pairs.rename(columns={"row": "lat_index", "column": "Lon_Index"})):
+        found = locate_points(read_points(given), GRID)
+        assert found["point_id"].tolist() == ["0", "1"]
+        assert found[["row", "column"]].to_numpy().tolist() == [[0, 0], [19, 14]]
+        assert found["latitude"].tolist() == found["cell_latitude"].tolist() == [46.0, 45.05]
+        assert found["longitude"].tolist() == [7.0, 7.7]
+        assert found["distance_km"].tolist() == [0.0, 0.0]
+
+
+@pytest.mark.parametrize("pairs", [[(0.5, 1)], [(-1, 1)], [(0, "x")], [(0, 1, 2, 3)], [(0,)]])
+def test_index_pairs_that_are_none_are_refused(pairs: list[tuple[int, int]]) -> None:
+    with pytest.raises(DataError):
+        index_points(pairs)
+
+
+def test_index_pairs_off_the_grid_are_listed() -> None:
+    with pytest.raises(PointNotFoundError, match=r"1 points are off the grid, which has 40 rows .*: a \(column 50\)"):
+        locate_points(read_points(index_points([("a", 0, 50), ("b", 0, 49)])), GRID)
+
+
+def test_a_grid_that_counts_from_0_to_360_holds_points_in_the_west() -> None:
+    grid = Grid(np.linspace(90, -90, 361), np.arange(0, 360, 0.5))
+    found = locate_points(read_points([("w", 40, -5.1), ("s", 40, -0.1), ("e", 40, 359.9)]), grid, max_distance_km=30)
+    assert found["cell_longitude"].tolist() == [355.0, 0.0, 0.0]
+    assert found["distance_km"].max() < 10
+
+
+def test_of_many_points_that_are_far_ten_are_named() -> None:
+    frame = pd.DataFrame({"id": np.arange(20_000), "lat": 10.0, "lon": 8.0})
+    with pytest.raises(PointNotFoundError, match=r"20000 points have no grid cell .* and 19990 more"):
+        locate_points(read_points(frame), GRID)

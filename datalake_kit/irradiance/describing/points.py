@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from datalake_kit.errors import DataError, PointNotFoundError
-from datalake_kit.storage import local_path
+from datalake_kit.irradiance.describing.point_forms import PointsLike, frame_of, whole_numbers
 
 __all__ = ["Grid", "PointsLike", "locate_points", "read_points"]
 
 Array = np.ndarray[Any, Any]
-PointsLike = pd.DataFrame | str | Path | Sequence[tuple[Any, float, float]]
 
 EARTH_RADIUS_KM = 6371.0
 _NAMES = {
@@ -24,7 +21,10 @@ _NAMES = {
     "latitude": ("latitude", "lat"),
     "longitude": ("longitude", "lon", "lng", "long"),
 }
-_KEPT = ("name", "altitude")
+_CELLS = {
+    "row": ("row", "lat_index", "latitude_index"),
+    "column": ("column", "col", "lon_index", "longitude_index"),
+}
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,13 @@ class Grid:
             if axis.ndim != 1 or axis.size < 2 or not (np.all(step > 0) or np.all(step < 0)):
                 raise DataError(f"The {name}s of the file are no grid: they must rise or fall all along one dimension.")
 
+    def wrap(self, longitude: Array) -> Array:
+        """Return longitudes as the grid counts them: 355 in place of -5 where it reaches from 0 to 360 degrees."""
+        first, last = np.sort(self.longitude[[0, -1]].astype(float))
+        middle = (first + last) / 2
+        wrapped: Array = (longitude - middle + 180) % 360 - 180 + middle
+        return wrapped
+
     def same(self, latitude: Array, longitude: Array) -> bool:
         """Tell whether a file with these coordinates is on this grid."""
         return np.array_equal(self.latitude, latitude) and np.array_equal(self.longitude, longitude)
@@ -50,8 +57,10 @@ def read_points(points: PointsLike) -> pd.DataFrame:
 
     Parameters
     ----------
-    points : DataFrame, path of a CSV file, or sequence of (id, latitude, longitude)
-        Columns may be called id or point_id, lat or latitude, lon or longitude, in any case.
+    points : DataFrame, path of a CSV or GeoJSON file, GeoJSON as a mapping, or sequence of (id, latitude, longitude)
+        Columns may be called id or point_id, lat or latitude, lon or longitude, in any case. Cells of a grid are given
+        by the columns row and column in place of the degrees (see `index_points`); their places are known when
+        `locate_points` has seen the grid, and NaN until then.
 
     Raises
     ------
@@ -63,15 +72,21 @@ def read_points(points: PointsLike) -> pd.DataFrame:
     >>> read_points([("turin", 45.07, 7.69)]).iloc[0].to_dict()
     {'point_id': 'turin', 'latitude': 45.07, 'longitude': 7.69}
     """
-    frame = _frame(points)
+    frame = frame_of(points)
     found = {str(c).strip().casefold(): c for c in frame.columns}
-    result = pd.DataFrame({name: frame[_column(found, name)] for name in _NAMES})
-    for name in _KEPT:
-        if name in found:
-            result[name] = frame[found[name]]
-    result["point_id"] = _identifiers(result["point_id"])
-    for name in ("latitude", "longitude"):
-        result[name] = pd.to_numeric(result[name], errors="coerce").astype(float)
+    result = pd.DataFrame({"point_id": _identifiers(frame[_column(found, "point_id", _NAMES)])})
+    by_cell = all(any(n in found for n in names) for names in _CELLS.values())
+    if by_cell and not any(n in found for name in ("latitude", "longitude") for n in _NAMES[name]):
+        result["latitude"] = result["longitude"] = np.nan
+        for name in _CELLS:
+            result[name] = whole_numbers(frame[_column(found, name, _CELLS)], name)
+    else:
+        for name in ("latitude", "longitude"):
+            result[name] = pd.to_numeric(frame[_column(found, name, _NAMES)], errors="coerce").astype(float)
+    if "name" in found:
+        result["name"] = frame[found["name"]]
+    if "altitude" in found:
+        result["altitude"] = _altitudes(frame[found["altitude"]])
     _check(result)
     return result.reset_index(drop=True)
 
@@ -98,8 +113,11 @@ def locate_points(points: pd.DataFrame, grid: Grid, *, max_distance_km: float = 
     [19.0, 14.0, 2.4]
     """
     result = points.copy()
-    row = _nearest(grid.latitude, points["latitude"].to_numpy())
-    column = _nearest(grid.longitude, points["longitude"].to_numpy())
+    if "row" in points and points["latitude"].isna().all():
+        return _with_places(result, grid)
+    longitude = grid.wrap(points["longitude"].to_numpy(float))
+    row = _nearest(grid.latitude, points["latitude"].to_numpy(float))
+    column = _nearest(grid.longitude, longitude)
     result["row"], result["column"] = row, column
     result["cell_latitude"] = grid.latitude[row].astype(float).round(5)
     result["cell_longitude"] = grid.longitude[column].astype(float).round(5)
@@ -110,30 +128,41 @@ def locate_points(points: pd.DataFrame, grid: Grid, *, max_distance_km: float = 
     return result
 
 
-def _frame(points: PointsLike) -> pd.DataFrame:
-    if isinstance(points, pd.DataFrame):
-        if points.index.name and str(points.index.name).casefold() in _NAMES["point_id"]:
-            return points.reset_index()
-        return points
-    if isinstance(points, str | Path):
-        path = local_path(points)
-        if not path.is_file():
-            raise DataError(f"No file of points: {path}. Give a CSV file with the columns id, latitude, longitude.")
-        return pd.read_csv(path, skipinitialspace=True)
-    rows = [tuple(p) for p in points]
-    if any(len(r) != 3 for r in rows):
-        raise DataError("A point is (id, latitude, longitude); one of the list has another length.")
-    return pd.DataFrame(rows, columns=["point_id", "latitude", "longitude"])
+def _with_places(points: pd.DataFrame, grid: Grid) -> pd.DataFrame:
+    """Give points that are cells the places of these cells."""
+    for name, axis in (("row", grid.latitude), ("column", grid.longitude)):
+        off = points[points[name] >= len(axis)]
+        if len(off):
+            named = [f"{p.point_id} ({name} {getattr(p, name)})" for p in off.head(10).itertuples()]
+            raise PointNotFoundError(
+                f"{len(off)} points are off the grid, which has {len(grid.latitude)} rows and {len(grid.longitude)} "
+                f"columns, counted from 0: {_some(named, len(off))}."
+            )
+    latitude = grid.latitude[points["row"].to_numpy()].astype(float).round(5)
+    longitude = grid.longitude[points["column"].to_numpy()].astype(float).round(5)
+    points["latitude"], points["longitude"] = latitude, ((longitude + 180) % 360 - 180).round(5)
+    points["cell_latitude"], points["cell_longitude"] = latitude, longitude
+    return points.assign(distance_km=0.0)
 
 
-def _column(found: dict[str, Any], name: str) -> Any:
-    for candidate in _NAMES[name]:
+def _column(found: dict[str, Any], name: str, names: dict[str, tuple[str, ...]]) -> Any:
+    for candidate in names[name]:
         if candidate in found:
             return found[candidate]
     raise DataError(
         f"The points have no column for the {name.replace('point_', '')}: there are {', '.join(found)}. "
-        f"Call it one of {', '.join(_NAMES[name])}."
+        f"Call it one of {', '.join(names[name])}."
     )
+
+
+def _altitudes(values: pd.Series) -> pd.Series:
+    """Return metres; an empty cell is an altitude that is not known."""
+    text = values.astype(object).where(values.notna() & (values.astype(str).str.strip() != ""))
+    numbers = pd.to_numeric(text, errors="coerce")
+    bad = numbers.isna() & text.notna()
+    if bad.any():
+        raise DataError(f"An altitude is metres above the sea, not {values[bad].iloc[0]!r}.")
+    return numbers
 
 
 def _identifiers(values: pd.Series) -> pd.Series:
@@ -141,7 +170,11 @@ def _identifiers(values: pd.Series) -> pd.Series:
         raise DataError(f"{int(values.isna().sum())} points have no id: give each one.")
     if pd.api.types.is_float_dtype(values) and (values == values.round()).all():
         values = values.astype("int64")
-    return values.astype(str).str.strip()
+    names = values.astype(str).str.strip()
+    bad = names[(names == "") | names.str.contains(r"[\x00-\x1f\x7f-\x9f]")]
+    if len(bad):
+        raise DataError(f"An id is text of at least one character, without control characters, not {bad.iloc[0]!r}.")
+    return names
 
 
 def _check(points: pd.DataFrame) -> None:
@@ -150,15 +183,19 @@ def _check(points: pd.DataFrame) -> None:
     twice = points["point_id"][points["point_id"].duplicated()].unique().tolist()
     if twice:
         raise DataError(f"These ids occur more than once among the points: {_some(twice)}. Make each id unique.")
+    if "row" in points:
+        return
     latitude, longitude = points["latitude"], points["longitude"]
     swapped = (latitude.abs() > 90) & (latitude.abs() <= 180) & (longitude.abs() <= 90)
     if swapped.any():
         names = points.loc[swapped, "point_id"].tolist()
         raise DataError(f"Latitude and longitude look exchanged for {_some(names)}: a latitude is between -90 and 90.")
-    bad = latitude.isna() | longitude.isna() | (latitude.abs() > 90) | (longitude.abs() > 180)
+    bad = ~((latitude.abs() <= 90) & (longitude >= -180) & (longitude <= 360))
     if bad.any():
-        names = [f"{p.point_id} ({p.latitude}, {p.longitude})" for p in points[bad].itertuples()]
-        raise DataError(f"These points have no place on Earth: {_some(names)}. Give degrees north and degrees east.")
+        names = [f"{p.point_id} ({p.latitude}, {p.longitude})" for p in points[bad].head(10).itertuples()]
+        raise DataError(
+            f"These points have no place on Earth: {_some(names, int(bad.sum()))}. Give degrees north and degrees east."
+        )
 
 
 def _nearest(axis: Array, values: Array) -> Array:
@@ -174,8 +211,8 @@ def _on_grid(located: pd.DataFrame, grid: Grid) -> Array:
     # axes may be in single precision: at 80 degrees that is 4e-6, and cells have no gap between them
     half = [float(np.abs(np.diff(a.astype(float))).max()) * 0.5 + 1e-4 for a in (grid.latitude, grid.longitude)]
     north = (located["latitude"] - located["cell_latitude"]).abs() <= half[0]
-    east = (located["longitude"] - located["cell_longitude"]).abs() <= half[1]
-    return (north & east).to_numpy()
+    apart = (located["longitude"] - located["cell_longitude"] + 180) % 360 - 180
+    return (north & (apart.abs() <= half[1])).to_numpy()
 
 
 def _distance(located: pd.DataFrame) -> Array:
@@ -188,20 +225,24 @@ def _distance(located: pd.DataFrame) -> Array:
 
 
 def _far_message(far: pd.DataFrame, grid: Grid, limit: float) -> str:
-    lines = [f"{p.point_id} ({p.latitude:g}, {p.longitude:g}): {p.distance_km:.1f} km" for p in far.itertuples()]
+    lines = [
+        f"{p.point_id} ({p.latitude:g}, {p.longitude:g}): {p.distance_km:.1f} km" for p in far.head(10).itertuples()
+    ]
     exchanged = far.rename(columns={"latitude": "longitude", "longitude": "latitude"})
     row = _nearest(grid.latitude, exchanged["latitude"].to_numpy())
-    column = _nearest(grid.longitude, exchanged["longitude"].to_numpy())
+    column = _nearest(grid.longitude, grid.wrap(exchanged["longitude"].to_numpy()))
     exchanged["cell_latitude"], exchanged["cell_longitude"] = grid.latitude[row], grid.longitude[column]
     fits = far["point_id"][_on_grid(exchanged, grid)].tolist()
     hint = f" With latitude and longitude exchanged, {_some(fits)} would be on the grid." if fits else ""
     return (
-        f"{len(far)} points have no grid cell within {limit:g} km: {_some(lines)}. The grid reaches from "
+        f"{len(far)} points have no grid cell within {limit:g} km: {_some(lines, len(far))}. The grid reaches from "
         f"{grid.latitude.min():g} to {grid.latitude.max():g} N and {grid.longitude.min():g} to "
         f"{grid.longitude.max():g} E.{hint} Leave them out, or give max_distance_km."
     )
 
 
-def _some(names: list[Any], most: int = 10) -> str:
+def _some(names: list[Any], count: int | None = None, most: int = 10) -> str:
+    """Name at most ten, and say how many more there are; `names` may be the first of `count`."""
+    count = len(names) if count is None else count
     shown = ", ".join(str(n) for n in names[:most])
-    return shown + (f" and {len(names) - most} more" if len(names) > most else "")
+    return shown + (f" and {count - most} more" if count > most else "")

@@ -136,6 +136,7 @@ def extract(
         if job.day not in kept:
             refuse_loss(job)
     located, todo, header = _locate(jobs, kept, wanted, max_distance_km)
+    daily.check_same_places(table, located)  # cells of the grid have their places only now
     if progress:
         show_plan(planned, todo)
     outcomes = run_days(todo, way, refuse_masked=on_masked == "raise")

@@ -141,9 +141,10 @@ def point_ids(table: Place, day: date) -> set[str]:
 
 
 def points_digest(points: pd.DataFrame) -> str:
-    """Return a digest of ids and places, in any order."""
-    ordered = points.sort_values("point_id")
-    text = "\n".join(f"{p.point_id}|{p.latitude!r}|{p.longitude!r}" for p in ordered.itertuples())
+    """Return a digest of ids and places, in any order; of cells of a grid their rows and columns are the places."""
+    names = ["row", "column"] if "row" in points and points["latitude"].isna().all() else ["latitude", "longitude"]
+    places = zip(points["point_id"], *(points[n].tolist() for n in names), strict=True)
+    text = "\n".join(f"{point}|{one!r}|{other!r}" for point, one, other in sorted(places))
     return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -204,9 +205,10 @@ def write_table_info(
 def check_same_places(table: Place, points: pd.DataFrame) -> None:
     """Raise when an id of the table stands for another place in this list."""
     known = read_table_info(table).get("points", {})
+    placed = points[points["latitude"].notna()]  # the place of a cell is known when the grid is
     moved = [
         f"{p.point_id} ({known[p.point_id]['latitude']:g}, {known[p.point_id]['longitude']:g})"
-        for p in points.itertuples()
+        for p in placed.itertuples()
         if p.point_id in known
         and (known[p.point_id]["latitude"], known[p.point_id]["longitude"]) != (p.latitude, p.longitude)
     ]
