@@ -52,6 +52,11 @@ def use_profile(bucket: str, *, profile: str | None, region: str | None) -> None
     _profiles[bucket] = (profile, region)
 
 
+def profiles() -> dict[str, tuple[str | None, str | None]]:
+    """Return (profile, region) of the buckets that are reached with one of their own; for another process to do so."""
+    return dict(_profiles)
+
+
 def client_of(bucket: str) -> Any:
     """Return the client through which a bucket is reached; it may be used by several threads."""
     profile, region = _profiles.get(bucket, (None, None))

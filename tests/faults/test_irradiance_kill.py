@@ -8,15 +8,20 @@ import signal
 import subprocess
 import sys
 import time
+from collections import deque
 from concurrent.futures import Future, ProcessPoolExecutor
+from dataclasses import fields
 from datetime import timedelta
 from multiprocessing import get_context
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from datalake_kit.errors import DataError
+from datalake_kit.irradiance.describing.product import MSG_MDSSFTD, Product
 from datalake_kit.irradiance.extracting import workers
 from datalake_kit.irradiance.extracting.days import DayJob
 from datalake_kit.irradiance.extracting.run import extract
@@ -103,7 +108,7 @@ def test_ctrl_c_ends_all_processes_and_says_how_far_it_came(tmp_path: Path, proc
 DYING = """
 from multiprocessing.connection import Connection; import os
 line = Connection({descriptor})
-line.send("ready"); line.recv(); print("no memory left"); sys.stdout.flush(); os.kill(os.getpid(), 9)
+line.recv(); line.send("ready"); line.recv(); print("no memory left"); sys.stdout.flush(); os.kill(os.getpid(), 9)
 """
 
 
@@ -159,6 +164,27 @@ def test_a_pool_that_breaks_is_an_error_and_the_next_run_goes_on(tmp_path: Path)
     result = extract(files, POINTS, table)
     assert len(result.days_kept) >= 1
     assert result.rows == 6 * 6 * 3
+
+
+@pytest.mark.parametrize("where", ["__main__", "here"])
+def test_a_job_that_another_process_cannot_read_is_an_error_with_a_way_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    class Mine(Product):
+        """A product of a class that only the caller's script knows."""
+
+    if where == "__main__":
+        Mine.__module__, Mine.__qualname__ = where, "Mine"
+        monkeypatch.setattr(sys.modules[where], "Mine", Mine, raising=False)
+    product = Mine(**{f.name: getattr(MSG_MDSSFTD, f.name) for f in fields(MSG_MDSSFTD)})
+    job = DayJob(tmp_path, DAY.date(), product, (), (), (), pd.DataFrame(), "")
+    done: SimpleQueue[Any] = SimpleQueue()
+    with workers.Team(2) as team:
+        team._others[0].take_from(deque([job]), done)
+        _, answer = done.get(timeout=60)
+    assert isinstance(answer, DataError)
+    assert "cannot be read by another process: Can't " in str(answer)
+    assert str(answer).endswith("or give workers=1.")
 
 
 SCRIPT = """

@@ -23,8 +23,9 @@ import pytest
 
 from datalake_kit.errors import ConfigError, DataError, PointNotFoundError, UnreadableFileError
 from datalake_kit.irradiance import extract, plan
+from datalake_kit.irradiance.describing.point_forms import index_points
 from datalake_kit.irradiance.describing.product import MSG_MDSSFTD
-from datalake_kit.irradiance.extracting import executors, ways
+from datalake_kit.irradiance.extracting import executors, memory, ways
 from datalake_kit.irradiance.extracting.days import DayJob
 from datalake_kit.irradiance.extracting.listing import SourceFile
 from datalake_kit.irradiance.stored import daily
@@ -368,6 +369,23 @@ def test_processes_are_started_where_there_is_enough_to_do_for_them(monkeypatch:
     assert ways.Way(executor=None, workers=1).threads(jobs(1, 2_700_000)[0], 1) == 1
 
 
+def test_days_that_do_not_fit_into_memory_are_not_begun(
+    few_files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = tuple(SourceFile(Path(f"/{i}"), DAY, 1000, 1) for i in range(96))
+    million = pd.DataFrame(index=range(1_000_000))
+    jobs = [DayJob(Path(), DAY.date(), MSG_MDSSFTD, (), files, (), million, "")] * 10
+    assert memory.days_that_fit(jobs, free=20_000_000_000) == 2
+    with pytest.raises(DataError, match=r"1,000,000 points has 96,000,000 rows and needs 8\.6 GB .*fewer points"):
+        memory.days_that_fit(jobs, free=8_000_000_000)
+    assert memory.days_that_fit([]) == 0
+    assert (memory.free_bytes() or 1 << 30) > 1 << 20
+    monkeypatch.setattr(memory, "free_bytes", lambda: 1000)
+    with pytest.raises(DataError, match="Extract fewer points at a time"):
+        extract(few_files, POINTS, tmp_path / "t")
+    assert not (tmp_path / "t").exists()
+
+
 @pytest.mark.parametrize("workers", [0, -1, 1.5, True, "two"])
 def test_workers_that_are_no_number_are_an_error(few_files: Path, tmp_path: Path, workers: Any) -> None:
     with pytest.raises(ConfigError, match="workers is a number of processes"):
@@ -475,3 +493,15 @@ def test_files_of_which_none_opens_are_an_error(tmp_path: Path) -> None:
 def test_a_choice_that_is_none_is_an_error(files: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="on_bad"):
         extract(files, POINTS, tmp_path / "t", on_bad="skip")  # type: ignore[arg-type]
+
+
+def test_index_pairs_are_extracted_and_resumed_as_places_are(files: Path, tmp_path: Path) -> None:
+    pairs = index_points([("turin", 19, 14), ("alba", 26, 21)])
+    first = extract(files, pairs, tmp_path / "t")
+    again = extract(files, pairs, tmp_path / "t")
+    assert (len(first.days_kept), len(again.days_kept)) == (0, 2)
+    by_place = extract(files, [p for p in POINTS if p[0] != "milan"], tmp_path / "places")
+    assert first.points[["row", "column"]].values.tolist() == by_place.points[["row", "column"]].values.tolist()
+    pd.testing.assert_frame_equal(rows(first.table), rows(by_place.table))
+    with pytest.raises(DataError, match="already holds these points at another place: turin"):
+        extract(files, index_points([("turin", 0, 0), ("alba", 26, 21)]), tmp_path / "t")

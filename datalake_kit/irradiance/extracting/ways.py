@@ -10,6 +10,7 @@ from pathlib import Path
 from datalake_kit.errors import ConfigError
 from datalake_kit.irradiance.extracting.days import DayJob, extract_day
 from datalake_kit.irradiance.extracting.executors import Executor, run_in_executor
+from datalake_kit.irradiance.extracting.memory import days_that_fit
 from datalake_kit.irradiance.extracting.workers import Outcomes, Team
 
 __all__ = ["Way", "run_days"]
@@ -33,12 +34,13 @@ class Way:
         self.said = "nothing was read"
 
     def processes(self, jobs: list[DayJob]) -> int:
-        """How many processes are worth their start for these days."""
+        """How many processes are worth their start for these days, and fit into memory unless their number is given."""
+        fit = days_that_fit(jobs)
         if self.workers is not None:
             return max(min(self.workers, len(jobs)), 1)
         files = [f for job in jobs for f in job.files]
         seconds = len(files) * _SECONDS_A_FILE + sum(f.size for f in files) / _BYTES_A_SECOND
-        return max(min(_cores(), _MOST, len(jobs), int(seconds / _SECONDS_A_PROCESS)), 1)
+        return max(min(_cores(), _MOST, len(jobs), fit, int(seconds / _SECONDS_A_PROCESS)), 1)
 
     def threads(self, job: DayJob, processes: int) -> int:
         """How many threads read the files of a day."""

@@ -10,16 +10,18 @@ from multiprocessing.connection import Connection
 from queue import SimpleQueue
 from typing import Any
 
-from datalake_kit.errors import DatalakeKitError
+from datalake_kit.errors import DataError, DatalakeKitError
 from datalake_kit.irradiance.extracting.days import extract_day
+from datalake_kit.storage import use_profile
 
-__all__ = ["READY", "serve"]
+__all__ = ["READY", "WAY_OUT", "serve"]
 
 READY = "ready"
+WAY_OUT = "Define the classes of its product in a module, not in the script or notebook, or give workers=1."
 
 
 def serve(descriptor: int) -> None:
-    """Take jobs from a socket and answer each with what `extract_day` gave, or raised.
+    """Take jobs from a socket and answer each with what `extract_day` gave, or raised; first, the profiles of buckets.
 
     The process ends in the moment in which the other end is closed, also in the middle of a day: then nobody waits for
     the answer. Ctrl-C at a terminal reaches every process; here it is left to the one that asks.
@@ -28,6 +30,8 @@ def serve(descriptor: int) -> None:
     line: Connection[Any, Any] = Connection(descriptor)
     asked: SimpleQueue[Any] = SimpleQueue()
     threading.Thread(target=_listen, args=(line, asked), daemon=True).start()
+    for bucket, (profile, region) in asked.get().items():
+        use_profile(bucket, profile=profile, region=region)
     line.send(READY)
     while True:
         answer = _answer(asked.get())
@@ -44,7 +48,7 @@ def _listen(line: Connection[Any, Any], asked: SimpleQueue[Any]) -> None:
         except (EOFError, OSError):
             os._exit(0)
         except Exception as error:  # noqa: BLE001 - a job may be made of classes that are not known here
-            asked.put(error)
+            asked.put(DataError(f"The day cannot be read by another process: {error}. {WAY_OUT}"))
 
 
 def _answer(job: Any) -> Any:

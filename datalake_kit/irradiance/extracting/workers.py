@@ -23,8 +23,9 @@ from typing import IO, Any
 
 from datalake_kit.errors import DataError
 from datalake_kit.irradiance.extracting.days import DayJob, extract_day
-from datalake_kit.irradiance.extracting.worker import READY
+from datalake_kit.irradiance.extracting.worker import READY, WAY_OUT
 from datalake_kit.irradiance.stored.daily import DayManifest
+from datalake_kit.storage.s3_client import profiles
 
 __all__ = ["Outcome", "Outcomes", "Team"]
 
@@ -113,6 +114,7 @@ class _Other:
             self._line: Connection[Any, Any] = opened.enter_context(ours)
             with theirs:
                 self._process = _start(theirs.fileno(), self._words)
+            self._line.send(profiles())
             self._opened = opened.pop_all()
 
     def take_from(self, todo: deque[DayJob], done: SimpleQueue[tuple[DayJob, Any]]) -> None:
@@ -148,8 +150,8 @@ class _Other:
             return self._receive()
         except (EOFError, OSError):
             return DataError(f"The process that read the day {job.day} ended: {self._last_words()}.")
-        except Exception as error:  # noqa: BLE001 - a job or an answer that cannot be sent; raised by `run`
-            return error
+        except Exception as error:  # noqa: BLE001 - pickle raises anything for what it cannot send
+            return DataError(f"The day {job.day} cannot be read by another process: {error}. {WAY_OUT}")
 
     def _receive(self) -> Any:
         while not self._line.poll(_LOOK_EVERY):
