@@ -1,25 +1,33 @@
-"""Points out of one day of full-size satellite files: ours beside the usual worker and beside the limit.
+"""Points out of full-size satellite files: ours beside the usual worker, xarray, and the limit.
 
-    python benchmarks/irradiance_extract.py [--files 96] [--points 100] [--chunks default|one|strips|tiles]
+    python benchmarks/irradiance_extract.py [--parts day,scaling] [--chunks all] [--files 96] [--points 100]
 
-The files are generated: 3201 x 3201 cells, about 2.7 MB each, a noisy field on the cells that are seen. All are in the
-page cache, so the disk is left out. Compared, in one process, for the same two variables:
-- worker: what a common script does: for each file, read and decode the whole plane of both variables, take the points,
-  and write one Parquet file for the day. It is timed on a part of the files and scaled up when there are many.
-- ours: `dk.irradiance.extract`, from listing the files to the written table, with one thread and with two.
-- limit: reading and inflating the chunks that hold a wanted cell, and nothing else, with one thread.
+The files are generated, see `satellite_day`: 3201 x 3201 cells, about 2.7 MB each, in four chunkings. Points lie in
+Europe and Africa; `--everywhere` takes the worst case, points over all land of the disk. Both variables of
+irradiance are read. All ways run in processes of their own, for their memory (the peak, with all that is imported); imports are
+not in the time. Warm: the files are in the page cache.
+
+- day: one day. `worker` is what a common script does: for each file open it with netCDF4, decode the whole plane of both
+  variables, take the points, append to a frame, and write one Parquet file for the day; it is timed on a part of the
+  files and scaled up. `ours` is `dk.irradiance.extract`, from listing the files to the verified table, with one thread
+  (1) and as it is by default (2). `limit` is reading and inflating the chunks that hold a wanted cell, nothing else.
+- peers: the same day by xarray (open_mfdataset and a vectorised isel) and by netCDF4 without decoding, with memory.
+- scaling: the same day for 1 to 10,000 points.
+- year: ten days, warm and cold, as seconds for the 35,040 files of a year, with the rate of the disk.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
+import resource
 import shutil
+import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import h5py
@@ -27,103 +35,50 @@ import imagecodecs
 import netCDF4
 import numpy as np
 import pandas as pd
+import satellite_day as day
 
 import datalake_kit as dk
 
-SIZE = 3201
-CHUNKS = {"default": None, "one": (1, SIZE, SIZE), "strips": (1, 100, SIZE), "tiles": (1, 256, 256)}
-NAMES = ("DSSF_TOT", "FRACTION_DIFFUSE")
-DAY = datetime(2025, 6, 18, tzinfo=UTC)
-TEMPLATES, WORKER_FILES = 4, 12
+PART = 12  # files that the slow ways are timed on
+YEAR_FILES, YEAR_DAYS = 35_040, 10
 
 
-def axes() -> tuple[np.ndarray, np.ndarray]:
-    """Latitudes and longitudes of the full grid."""
-    step = 0.05 * np.arange(SIZE)
-    return (80 - step).round(2).astype("f4"), (step - 80).round(2).astype("f4")
-
-
-def field(seed: int) -> dict[str, np.ndarray]:
-    """Noisy numbers on a quarter of the disk, the rest masked: deflates to about 2.7 MB."""
-    random = np.random.default_rng(seed)
-    y, x = np.mgrid[0:SIZE, 0:SIZE].astype("f4")
-    seen = ((y - 1100) ** 2 + (x - 1700) ** 2) < 700**2
-    smooth = np.sin(x / 170 + seed) * np.cos(y / 130) * 350 + 450
-    ghi = smooth[seen] + random.integers(0, 24, int(seen.sum()))
-    planes = {name: np.full((SIZE, SIZE), -1, "i2") for name in NAMES}
-    planes["DSSF_TOT"][seen] = ghi
-    planes["FRACTION_DIFFUSE"][seen] = 1000 - ghi // 2 + random.integers(0, 8, int(seen.sum()))
-    return planes
-
-
-def write_file(path: Path, planes: dict[str, np.ndarray], chunks: tuple[int, ...] | None) -> None:
-    """Write one file of the product's structure."""
-    with netCDF4.Dataset(path, "w") as file:
-        for name, size in (("time", 1), ("lat", SIZE), ("lon", SIZE)):
-            file.createDimension(name, size)
-        file.time_coverage_start = f"{DAY:%Y-%m-%dT%H:%M:%SZ}"
-        for name, axis in zip(("lat", "lon"), axes(), strict=True):
-            file.createVariable(name, "f4", (name,))[:] = axis
-        for name, plane in planes.items():
-            variable = file.createVariable(
-                name, "i2", ("time", "lat", "lon"), zlib=True, shuffle=True, fill_value=-1, chunksizes=chunks
-            )
-            variable.set_auto_maskandscale(False)
-            variable.scale_factor = {"DSSF_TOT": 1.0, "FRACTION_DIFFUSE": 0.001}[name]
-            variable[0] = plane
-
-
-def write_day(folder: Path, count: int, chunks: tuple[int, ...] | None) -> list[Path]:
-    """Write a day: some files with numbers of their own, the others copies of them under their own slot."""
-    templates = []
-    for number in range(min(TEMPLATES, count)):
-        templates.append(folder / f"template{number}.nc")
-        write_file(templates[-1], field(number), chunks)
-    day = folder / "day" / f"{DAY:%Y/%m/%d}"
-    day.mkdir(parents=True)
-    files = []
-    for number in range(count):
-        slot = DAY + number * timedelta(minutes=15)
-        files.append(day / f"NETCDF4_LSASAF_MSG_MDSSFTD_MSG-Disk_{slot:%Y%m%d%H%M}.nc")
-        shutil.copy(templates[number % len(templates)], files[-1])
-        with netCDF4.Dataset(files[-1], "a") as file:
-            file.time_coverage_start = f"{slot:%Y-%m-%dT%H:%M:%SZ}"
-    return files
-
-
-def points_seen(count: int) -> pd.DataFrame:
-    """Points spread over the cells that are seen."""
-    random = np.random.default_rng(7)
-    angle, reach = random.uniform(0, 2 * np.pi, count), 690 * np.sqrt(random.uniform(0, 1, count))
-    rows, columns = (1100 + reach * np.sin(angle)).astype(int), (1700 + reach * np.cos(angle)).astype(int)
-    latitude, longitude = axes()
-    return pd.DataFrame({"id": range(count), "latitude": latitude[rows], "longitude": longitude[columns]})
-
-
-def worker(files: list[Path], rows: np.ndarray, columns: np.ndarray, out: Path) -> None:
-    """The usual way: whole planes, decoded, one frame a file."""
+def read_worker(files: list[Path], points: pd.DataFrame, out: Path) -> None:
+    """The usual way: whole planes, decoded."""
+    rows, columns = day.cells(points)
     frames = []
     for path in files:
         with netCDF4.Dataset(path) as file:
-            ghi, share = (file.variables[name][0] for name in NAMES)
-            values = {"point_id": range(len(rows)), "DSSF_TOT": ghi[rows, columns]}
-            frames.append(pd.DataFrame(values | {"FRACTION_DIFFUSE": share[rows, columns], "time": path.name[-15:-3]}))
-    pd.concat(frames).to_parquet(out)
+            ghi, share = (file.variables[name][0] for name in day.NAMES)
+        values = {"time": path.name[-15:-3], "point_id": range(len(rows)), "DSSF_TOT": ghi[rows, columns]}
+        frames.append(pd.DataFrame(values | {"FRACTION_DIFFUSE": share[rows, columns]}))
+    pd.concat(frames).to_parquet(out / "worker.parquet")
 
 
-def limit(files: list[Path], rows: np.ndarray, columns: np.ndarray) -> Callable[[], None]:
-    """Find the chunks beforehand; return what reads and inflates them."""
-    wanted: list[tuple[Path, list[tuple[int, int, int]]]] = []
+def read_undecoded(files: list[Path], points: pd.DataFrame, out: Path) -> None:
+    """The same without decoding the planes."""
+    rows, columns = day.cells(points)
+    frames = []
     for path in files:
-        with h5py.File(path) as file:
-            places = []
-            for name in NAMES:
-                data = file[name]
-                _, high, wide = data.chunks
-                for row, column in sorted(set(zip(rows // high * high, columns // wide * wide, strict=True))):
-                    chunk = data.id.get_chunk_info_by_coord((0, int(row), int(column)))
-                    places.append((chunk.byte_offset, chunk.size, high * wide * 2))
-            wanted.append((path, places))
+        with netCDF4.Dataset(path) as file:
+            file.set_auto_maskandscale(False)
+            frames.append(pd.DataFrame({name: file.variables[name][0][rows, columns] for name in day.NAMES}))
+    pd.concat(frames).to_parquet(out / "undecoded.parquet")
+
+
+def read_xarray(files: list[Path], points: pd.DataFrame, out: Path) -> None:
+    """All files as one data set, points by a vectorised index."""
+    import xarray
+
+    rows, columns = (xarray.DataArray(index, dims="point") for index in day.cells(points))
+    with xarray.open_mfdataset(files, combine="nested", concat_dim="time", data_vars="all") as opened:
+        opened[list(day.NAMES)].isel(lat=rows, lon=columns).compute().to_dataframe().to_parquet(out / "x.parquet")
+
+
+def read_limit(files: list[Path], points: pd.DataFrame, out: Path) -> Callable[[], None]:
+    """Find the chunks beforehand; return what reads and inflates them."""
+    rows, columns = day.cells(points)
+    wanted = [(path, _places(path, rows, columns)) for path in files]
 
     def act() -> None:
         for path, places in wanted:
@@ -135,19 +90,25 @@ def limit(files: list[Path], rows: np.ndarray, columns: np.ndarray) -> Callable[
     return act
 
 
-def ours(folder: Path, points: pd.DataFrame, out: Path, *, threads: int) -> Callable[[], None]:
-    """Extract into a new table, with one thread or two."""
+def _places(path: Path, rows: np.ndarray, columns: np.ndarray) -> list[tuple[int, int, int]]:
+    places = []
+    with h5py.File(path) as file:
+        for name in day.NAMES:
+            _, high, wide = file[name].chunks
+            for row, column in sorted(set(zip(rows // high * high, columns // wide * wide, strict=True))):
+                chunk = file[name].id.get_chunk_info_by_coord((0, int(row), int(column)))
+                places.append((chunk.byte_offset, chunk.size, high * wide * 2))
+    return places
 
-    def act() -> None:
-        module = sys.modules[dk.irradiance.extract.__module__]
-        module.LARGE_FILE = 0 if threads == 2 else 1 << 60
-        shutil.rmtree(out, ignore_errors=True)
-        result = dk.irradiance.extract(folder, points, out, variables=NAMES)
-        assert result.adds_up
-        assert not len(result.rejects)
-        assert result.readers == {"chunks": result.files_used}
 
-    return act
+def read_ours(files: list[Path], points: pd.DataFrame, out: Path, *, workers: int | None) -> None:
+    """Extract into a new table."""
+    table = out / "table"
+    shutil.rmtree(table, ignore_errors=True)
+    result = dk.irradiance.extract(files[0].parents[3], points, table, variables=day.NAMES, workers=workers)
+    assert result.adds_up
+    assert not len(result.rejects)
+    assert result.readers == {"chunks": len(files)}
 
 
 def best(act: Callable[[], None], runs: int) -> float:
@@ -160,39 +121,111 @@ def best(act: Callable[[], None], runs: int) -> float:
     return min(times)
 
 
-def measure(folder: Path, count: int, points: int, chunks: str) -> None:
-    """Print one line for one chunking."""
-    files = write_day(folder, count, CHUNKS[chunks])
-    frame = points_seen(points)
-    latitude, longitude = axes()
-    rows = np.abs(latitude[None] - frame["latitude"].to_numpy()[:, None]).argmin(1)
-    columns = np.abs(longitude[None] - frame["longitude"].to_numpy()[:, None]).argmin(1)
-    part = files[:: max(1, count // WORKER_FILES)]
-    slow = best(lambda: worker(part, rows, columns, folder / "worker.parquet"), 1) * count / len(part)
-    floor = best(limit(files, rows, columns), 3)
-    one = best(ours(folder / "day", frame, folder / "out", threads=1), 3)
-    two = best(ours(folder / "day", frame, folder / "out", threads=2), 3)
-    size = sum(f.stat().st_size for f in files) / count / 1e6
+def run_job(job: str, folder: Path, options: argparse.Namespace) -> None:
+    """Run one way in this process; print its seconds for all files and its peak of memory."""
+    files, points = sorted(folder.rglob("*.nc")), pd.read_csv(folder / f"points{options.points}.csv", dtype=day.TYPES)
+    part = files[:: max(1, len(files) // PART)]
+    ways: dict[str, Callable[[], tuple[float, int]]] = {
+        "worker": lambda: (best(lambda: read_worker(part, points, folder), 2), len(part)),
+        "undecoded": lambda: (best(lambda: read_undecoded(part, points, folder), 2), len(part)),
+        "xarray": lambda: (best(lambda: read_xarray(files, points, folder), 1), len(files)),
+        "limit": lambda: (best(read_limit(files, points, folder), options.runs), len(files)),
+        "ours 1": lambda: (best(lambda: read_ours(files, points, folder, workers=1), options.runs), len(files)),
+        "ours 2": lambda: (best(lambda: read_ours(files, points, folder, workers=None), options.runs), len(files)),
+    }
+    seconds, count = ways[job]()
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(json.dumps([seconds * len(files) / count, memory]))
+
+
+def ask(job: str, folder: Path, options: argparse.Namespace, **changes: int) -> tuple[float, float]:
+    """Return seconds and megabytes of a way, run in a process of its own."""
+    asked = vars(options) | changes
+    points = day.points(asked["points"], everywhere=options.everywhere)  # not in the other process: it takes memory
+    points.to_csv(folder / f"points{asked['points']}.csv", index=False)
+    command = [sys.executable, __file__, "--job", job, "--folder", str(folder)]
+    command += ["--points", str(asked["points"]), "--runs", str(asked["runs"])]
+    seconds, memory = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    return seconds, memory
+
+
+def measure_day(folder: Path, options: argparse.Namespace, chunks: str) -> None:
+    """Print a line for one chunking."""
+    size = np.mean([f.stat().st_size for f in folder.rglob("*.nc")]) / 1e6
+    slow, floor, one, two = (ask(job, folder, options) for job in ("worker", "limit", "ours 1", "ours 2"))
     print(
-        f"{chunks:<9}{size:>6.1f}{slow:>9.1f}{one:>9.2f}{two:>9.2f}{floor:>9.2f}"
-        f"{slow / one:>12.0f}{slow / two:>12.0f}{one / floor:>11.2f}",
+        f"{chunks:<9}{size:>5.1f}{slow[0]:>8.1f}{one[0]:>8.2f}{two[0]:>8.2f}{floor[0]:>8.2f}{slow[0] / one[0]:>10.0f}"
+        f"{slow[0] / two[0]:>10.0f}{one[0] / floor[0]:>12.2f}{slow[0] / floor[0]:>14.0f}{one[1]:>8.0f}{two[1]:>8.0f}",
+        flush=True,
+    )
+
+
+def measure_peers(folder: Path, options: argparse.Namespace, chunks: str) -> None:
+    """Print seconds and memory of the other ways for one chunking."""
+    for job in ("undecoded", "xarray"):
+        seconds, memory = ask(job, folder, options)
+        print(f"{chunks:<9}{job:<10}{seconds:>8.1f} s{memory:>8.0f} MB", flush=True)
+
+
+def measure_scaling(folder: Path, options: argparse.Namespace, chunks: str) -> None:
+    """Print how the day grows with the points."""
+    found = {count: ask("ours 1", folder, options, points=count) for count in (1, 10, 100, 1000, 10_000)}
+    print(f"{chunks:<9}" + "   ".join(f"{n:,}: {s:.2f} s, {m:.0f} MB" for n, (s, m) in found.items()), flush=True)
+
+
+def measure_year(options: argparse.Namespace, chunks: str) -> None:
+    """Print ten days, warm and cold, as a year, and how fast the disk is."""
+    with tempfile.TemporaryDirectory() as folder:
+        files = day.write_days(Path(folder), 96, chunks, days=YEAR_DAYS)
+        points = day.points(options.points, everywhere=options.everywhere)
+        size, scale = sum(f.stat().st_size for f in files), YEAR_FILES / len(files)
+
+        def extract() -> None:
+            read_ours(files, points, Path(folder), workers=None)
+
+        day.drop_cached(files)
+        rate = size / best(lambda: [f.read_bytes() for f in files] and None, 1) / 1e6
+        warm = best(extract, 2)
+        day.drop_cached(files)
+        cold = best(extract, 1)
+    print(
+        f"{chunks:<9}a year of {YEAR_FILES:,} files, {size * scale / 1e9:.0f} GB: warm {warm * scale:.0f} s, "
+        f"cold {cold * scale:.0f} s with a disk of {rate:.0f} MB/s ({len(files)} files: {warm:.1f} s, {cold:.1f} s)",
         flush=True,
     )
 
 
 def main() -> None:
-    """Print seconds and ratios for each chunking."""
+    """Print the parts that are asked for."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("--parts", default="day,scaling", help="of day, peers, scaling, year")
+    parser.add_argument("--chunks", choices=[*day.CHUNKS, "all"], default="all")
     parser.add_argument("--files", type=int, default=96)
     parser.add_argument("--points", type=int, default=100)
-    parser.add_argument("--chunks", choices=[*CHUNKS, "all"], default="default")
+    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--everywhere", action="store_true", help="points over all land of the disk")
+    parser.add_argument("--job", help=argparse.SUPPRESS)
+    parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
-    print(f"{options.files} files, {options.points} points; seconds, and how many times")
-    print(f"{'chunks':<9}{'MB':>6}{'worker':>9}{'ours 1':>9}{'ours 2':>9}{'limit':>9}", end="")
-    print(f"{'worker/1':>12}{'worker/2':>12}{'ours/limit':>11}")
-    for chunks in CHUNKS if options.chunks == "all" else [options.chunks]:
+    if options.job:
+        run_job(options.job, options.folder, options)
+        return
+    parts = options.parts.split(",")
+    where = "all land of the disk" if options.everywhere else "land, 4 of 5 in Europe, the others in Africa"
+    print(f"{options.files} files, {options.points} points on {where}; seconds, how many times, and MB of memory")
+    if "day" in parts:
+        print(f"{'chunks':<9}{'MB':>5}{'worker':>8}{'ours 1':>8}{'ours 2':>8}{'limit':>8}", end="")
+        print(f"{'worker/1':>10}{'worker/2':>10}{'ours/limit':>12}{'worker/limit':>14}{'MB 1':>8}{'MB 2':>8}")
+    measures = {"day": measure_day, "peers": measure_peers, "scaling": measure_scaling}
+    for chunks in day.CHUNKS if options.chunks == "all" else [options.chunks]:
         with tempfile.TemporaryDirectory() as folder:
-            measure(Path(folder), options.files, options.points, chunks)
+            wanted = [measures[p] for p in parts if p in measures and (p != "scaling" or chunks == "default")]
+            if wanted:
+                day.write_days(Path(folder), options.files, chunks)
+            for measure in wanted:
+                measure(Path(folder), options, chunks)
+        if "year" in parts:
+            measure_year(options, chunks)
 
 
 if __name__ == "__main__":
