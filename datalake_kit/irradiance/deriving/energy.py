@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from datalake_kit.errors import DataError
 from datalake_kit.irradiance.deriving.blocks import Attributes, Block, block_of, index_by_point
-from datalake_kit.irradiance.deriving.periods import bounds_of
-from datalake_kit.irradiance.deriving.summing import LEAST_TO_SCALE, Sum
+from datalake_kit.irradiance.deriving.summing import LEAST_TO_SCALE, sums_of
 
 __all__ = ["daily_energy", "energy"]
 
-_CELLS = 400_000  # values taken at once: they stay in the processor's cache
 _RULE = (
     "each value stands for one step (a mean for its own, an instant for the step around it), cut at the bounds of the "
     "period; gaps count as nothing"
@@ -84,14 +81,8 @@ def energy(
     """
     _check(enough, gaps)
     block = block_of(frame, column)
-    places = block.places(latitude=latitude, longitude=longitude)
-    where = np.array([[p.latitude, p.longitude, p.offset_seconds] for p in places], float)
-    labels, bounds = bounds_of(*_reach(block, where[:, 2]), period, days, where[:, 1])
-    size = max(1, _CELLS // block.values.shape[1])
-    parts = [
-        Sum(block.values[k : k + size], block, where[k : k + size], bounds[k : k + size]).columns(gaps, enough)
-        for k in range(0, len(places), size)
-    ]
+    labels, sums = sums_of(block, period, days, latitude=latitude, longitude=longitude)
+    parts = [s.columns(gaps, enough) for s in sums]
     columns = {name: np.concatenate([p[name] for p in parts]).ravel() for name in parts[0]}
     result = pd.DataFrame(columns, index=index_by_point(block, labels))
     result.attrs = _said(block, period, days, gaps)
@@ -110,13 +101,6 @@ def daily_energy(frame: pd.DataFrame, column: str = "ghi", *, enough: float = 0.
     1357.0
     """
     return energy(frame, "day", column, enough=enough)
-
-
-def _reach(block: Block, offsets: npt.NDArray[np.float64]) -> tuple[pd.Timestamp, pd.Timestamp]:
-    """Return the first instant that counts, of all points, and one after the last."""
-    early, late = (pd.Timedelta(seconds=float(o)) for o in (offsets.min(), offsets.max()))
-    last = block.first + (block.values.shape[1] - 1) * block.step
-    return block.first + early, last + late + pd.Timedelta(1, unit="ns")
 
 
 def _check(enough: float, gaps: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -11,15 +11,17 @@ import numpy.typing as npt
 import pandas as pd
 
 from datalake_kit.irradiance.deriving.blocks import Block
+from datalake_kit.irradiance.deriving.periods import bounds_of
 from datalake_kit.irradiance.judging.daylight import cosine_of_zenith, daylight_spans
 
-__all__ = ["LEAST_TO_SCALE", "Sum"]
+__all__ = ["LEAST_TO_SCALE", "Sum", "sums_of"]
 
 LEAST_TO_SCALE = 0.5  # the coverage below which nothing is scaled
 Floats = npt.NDArray[np.float64]
 Number = TypeVar("Number", np.int32, np.int64, np.float64)
 Integers = npt.NDArray[np.int64]
 _DAY = 86_400_000_000_000
+_CELLS = 400_000  # values taken at once: they stay in the processor's cache
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,10 @@ class Sum:
             factor = self._light(there, begins, np.flatnonzero(result["scaled"].any(axis=1)))
             result["energy"] = np.where(result["scaled"], total * factor, total)
         return result
+
+    def daylight(self) -> tuple[Integers, Integers]:
+        """Return the daylight steps of each period that have a value, and all of them: each points x periods."""
+        return self._daylight(_before(~np.isnan(self.values), np.int32), self._position(self.bounds))
 
     def _position(self, moments: Integers) -> Integers:
         """Return the first step whose instant is not before a moment."""
@@ -107,6 +113,25 @@ class Sum:
             whole, seen = (np.diff(_before(s[None], np.float64)[0, at]) for s in (sent, sent * known))
             result[point] = np.divide(whole, seen, out=result[point], where=seen > 0)
         return result
+
+
+def sums_of(
+    block: Block, period: str, days: str, *, latitude: float | None = None, longitude: float | None = None
+) -> tuple[pd.DatetimeIndex, Iterator[Sum]]:
+    """Return the labels of the periods of a block, and its points some at a time."""
+    places = block.places(latitude=latitude, longitude=longitude)
+    where = np.array([[p.latitude, p.longitude, p.offset_seconds] for p in places], float)
+    labels, bounds = bounds_of(*_reach(block, where[:, 2]), period, days, where[:, 1])
+    size = max(1, _CELLS // block.values.shape[1])
+    parts = (slice(k, k + size) for k in range(0, len(places), size))
+    return labels, (Sum(block.values[part], block, where[part], bounds[part]) for part in parts)
+
+
+def _reach(block: Block, offsets: npt.NDArray[np.float64]) -> tuple[pd.Timestamp, pd.Timestamp]:
+    """Return the first instant that counts, of all points, and one after the last."""
+    early, late = (pd.Timedelta(seconds=float(o)) for o in (offsets.min(), offsets.max()))
+    last = block.first + (block.values.shape[1] - 1) * block.step
+    return block.first + early, last + late + pd.Timedelta(1, unit="ns")
 
 
 def _before(values: npt.NDArray[Any], kind: type[Number]) -> npt.NDArray[Number]:
