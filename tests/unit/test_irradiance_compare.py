@@ -253,6 +253,13 @@ def test_the_text_says_the_numbers_and_the_page_is_escaped(typical: pd.DataFrame
     assert f"{found.by_hour.loc[12, 'mbe']:.1f}" in page
     assert found._repr_html_() == page
     assert "Comparison ghi" in repr(found)
+    assert "0.0 km apart" in text
+    north = changed(typical, typical["ghi"])
+    north.attrs = typical.attrs | {"point": typical.attrs["point"] | {"latitude": 46.0}}
+    assert compare(north, typical).distance_km == pytest.approx(111.2, abs=0.1)
+    east = changed(typical, typical["ghi"])
+    east.attrs = typical.attrs | {"point": typical.attrs["point"] | {"longitude": 9.0}}
+    assert compare(typical, east).distance_km == pytest.approx(78.6, abs=0.1)
     with pytest.raises(FrozenInstanceError):
         found.mbe = 0.0  # type: ignore[misc]
 

@@ -151,7 +151,7 @@ class TestExceedance:
         found = exceedance(yearly)
         assert found[["empirical", "normal"]].isna().all(axis=None)
         assert found["mean"].tolist() == [1515.0, 1515.0]
-        assert "4 complete years are too few" in found.attrs["note"]
+        assert "complete years: 4; fewer than 10" in found.attrs["note"]
         asked = exceedance(yearly, (50, 80, 90), fewest=4)
         assert asked["empirical"].tolist()[:2] == [1515.0, 1500.0]
         assert np.isnan(asked["empirical"].iloc[2])  # four years do not show it

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -93,7 +94,14 @@ def compare(
         told = ", ".join(f"{int((reasons == r).sum())} {r.replace('_', ' ')}" for r in _REASONS if (reasons == r).any())
         raise DataError(f"Nothing is left to compare of {len(pairs)} steps that both cover: {told}.")
     left_out = {r: int((reasons == r).sum()) for r in _REASONS}
-    return _judged(kept, left_out, max(ours.step, theirs.step), (rule, ours.name, theirs.name, column))
+    said = {
+        "step": max(ours.step, theirs.step),
+        "distance_km": ours.kilometres_from(theirs),
+        "rule": rule,
+        "names": (ours.name, theirs.name),
+        "column": column,
+    }
+    return _judged(kept, left_out, said)
 
 
 def _marks(series: pd.DataFrame, flagged: pd.Series | None) -> Floats:
@@ -169,9 +177,7 @@ def _reasons(pairs: pd.DataFrame, flagged: Floats, night: npt.NDArray[np.bool_])
     return found
 
 
-def _judged(
-    pairs: pd.DataFrame, left_out: dict[str, int], step: pd.Timedelta, said: tuple[str, str, str, str]
-) -> Comparison:
+def _judged(pairs: pd.DataFrame, left_out: dict[str, int], said: dict[str, Any]) -> Comparison:
     value, reference = pairs["value"].to_numpy(), pairs["reference"].to_numpy()
     error = value - reference
     varies = len(pairs) > 1 and np.ptp(value) > 0 and np.ptp(reference) > 0
@@ -180,7 +186,6 @@ def _judged(
     month = times.tz_localize(None).to_period("M").to_timestamp().tz_localize("UTC").rename("month")
     return Comparison(
         pairs=pairs,
-        step=step,
         left_out=left_out,
         mean_value=float(value.mean()),
         mean_reference=float(reference.mean()),
@@ -194,9 +199,7 @@ def _judged(
         over_percent=distance.over_percent,
         by_month=_grouped(error, reference, month),
         by_hour=_grouped(error, reference, pd.Index(times.hour, name="hour")),
-        rule=said[0],
-        names=(said[1], said[2]),
-        column=said[3],
+        **said,
     )
 
 

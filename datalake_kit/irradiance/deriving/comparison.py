@@ -40,6 +40,8 @@ class Comparison:
         W/m2; `ksi_percent` and `over_percent` of the critical area. See `distribution_distance`.
     by_month, by_hour : DataFrame
         n, reference (mean), mbe, rmse, mae in W/m2, by calendar month and by hour of the day, UTC.
+    distance_km : float
+        Between the two places; NaN where one is not known.
     rule : str
         How the two were brought to common steps.
     names : tuple of str
@@ -61,6 +63,7 @@ class Comparison:
     over_percent: float
     by_month: pd.DataFrame
     by_hour: pd.DataFrame
+    distance_km: float
     rule: str
     names: tuple[str, str]
     column: str
@@ -89,7 +92,7 @@ class Comparison:
         """Return the numbers as plain values, without pairs and tables."""
         names = (
             "column", "n", "mean_value", "mean_reference", "mbe", "mbe_percent", "rmse", "rmse_percent", "mae",
-            "mae_percent", "correlation", "ksi", "ksi_percent", "over", "over_percent", "rule",
+            "mae_percent", "correlation", "ksi", "ksi_percent", "over", "over_percent", "distance_km", "rule",
         )  # fmt: skip
         head = {"series": self.names[0], "reference": self.names[1], "step_seconds": self.step.total_seconds()}
         return head | {n: getattr(self, n) for n in names} | {"left_out": dict(self.left_out)}
@@ -125,6 +128,10 @@ class Comparison:
         out = ", ".join(f"{count:,} {reason.replace('_', ' ')}" for reason, count in self.left_out.items() if count)
         return [
             ("compared", f"{self.column} of {self.names[0]} against {self.names[1]}"),
+            (
+                "places",
+                "one is not known" if self.distance_km != self.distance_km else f"{self.distance_km:.1f} km apart",
+            ),
             ("period", f"{begin:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M} UTC"),
             ("step", f"{self.step / pd.Timedelta(minutes=1):g} min; {self.rule}"),
             ("pairs", f"{self.n:,}; left out: {out or 'none'}"),

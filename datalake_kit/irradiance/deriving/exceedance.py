@@ -64,7 +64,7 @@ def exceedance(yearly: pd.DataFrame, probabilities: Sequence[float] = (50, 90), 
     few = result.loc[result["years"] < fewest, "years"]
     if len(few):
         result.attrs["note"] = (
-            f"{int(few.min())} complete years are too few to tell a probability: {fewest} are asked for (`fewest`)"
+            f"complete years: {int(few.min())}; fewer than {fewest} (`fewest`) are too few to tell a probability"
         )
     return result
 

@@ -16,6 +16,7 @@ __all__ = ["Side", "side_of"]
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
+_EARTH_RADIUS_KM = 6371.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,6 +51,15 @@ class Side:
     def span(self) -> str:
         """Name, begin and end in words."""
         return f"{self.name} is from {self.first:%Y-%m-%d %H:%M} to {self.end:%Y-%m-%d %H:%M} UTC"
+
+    def kilometres_from(self, other: Side) -> float:
+        """Return how far apart the places are; NaN where one is not known."""
+        if self.place is None or other.place is None:
+            return float("nan")
+        east, north = np.radians(self.place[1] - other.place[1]), np.radians([self.place[0], other.place[0]])
+        level, height = np.cos(north), np.sin(north)
+        chord = [level[0] * np.cos(east) - level[1], level[0] * np.sin(east), height[0] - height[1]]
+        return float(2 * _EARTH_RADIUS_KM * np.arcsin(min(float(np.linalg.norm(chord)) / 2, 1.0)))
 
     def around(self, centres: Integers, width: pd.Timedelta, enough: float) -> Floats:
         """Return the mean of the values within half a width of each instant; NaN where too few are there."""
