@@ -185,7 +185,7 @@ LAYOUTS = ["days", "months", "points"]
 
 @pytest.fixture(scope="module")
 def laid(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
-    """A month and a half around the new year in three layouts, with a day missing, one late point, one of 2024 alone."""
+    """A month and a half around new year in three layouts: a day missing, a point that comes late, one of a single day."""
     root = tmp_path_factory.mktemp("laid")
     days = root / "solar" / "days"
     write_days(days, "2024-12-20", 45, IDS)
@@ -295,7 +295,7 @@ def test_row_groups_of_other_points_stay_closed(tmp_path: Path) -> None:
             data[begin:end] = b"\x99" * (end - begin)
             path.write_bytes(data)
             pd.testing.assert_frame_equal(read(lake, f"db.{layout}", "p055", stop="2025-01-31"), expected)
-            with pytest.raises(UnreadableFileError, match="points.parquet"):
+            with pytest.raises(UnreadableFileError, match=r"points.parquet"):
                 read(lake, f"db.{layout}", "p001", stop="2025-01-31")
 
 

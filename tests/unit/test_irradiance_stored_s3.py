@@ -15,6 +15,7 @@ from datalake_kit.errors import ConfigError, DatabaseNotFoundError, DataError, U
 from datalake_kit.irradiance.describing.product import MSG_MDSSFTD
 from datalake_kit.irradiance.stored import daily
 from datalake_kit.irradiance.stored.catalog import register_table
+from datalake_kit.irradiance.stored.folder import find_folder
 from datalake_kit.irradiance.stored.months import compact
 from datalake_kit.irradiance.stored.per_point import repartition
 from datalake_kit.irradiance.stored.writing import Rewrite
@@ -239,3 +240,18 @@ def test_partitions_where_nothing_lies_any_more_are_removed(written: tuple[Path,
     for file in place(f"{there}/date=2025-01-29").walk():
         client(endpoint).delete_object(Bucket=BUCKET, Key=file.key)
     assert register_table(there, "irradiance.shrinks").removed == ("2025-01-29",)
+
+
+def test_what_is_known_of_a_table_on_s3_is_that_of_a_folder(written: tuple[Path, str], tmp_path: Path) -> None:
+    days, there = written
+    for layout in ("days", "months", "points"):
+        here, far = find_folder(_laid(str(days), layout)), find_folder(_laid(there, layout))
+        assert here is not None
+        assert far is not None
+        assert far.info(["alba"])["points"]["alba"] == here.info(["alba"])["points"]["alba"]
+        assert far.points(far.info()) == here.points(here.info()) == sorted([*IDS, "roof 3/south"])
+        ours, theirs = (f.read(["alba", "roof 3/south"], ["ghi"], (None, None)) for f in (here, far))
+        assert (ours.time == theirs.time).all()
+        assert ours.columns.equals(theirs.columns)
+    assert find_folder(f"{there}_nothing") is None
+    assert find_folder(tmp_path / "nothing") is None

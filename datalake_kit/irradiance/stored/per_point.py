@@ -80,7 +80,7 @@ def repartition(
     Each file says in its own metadata which days it was made from, and is replaced in one step; a file is written
     again only when one of its days has changed, and takes the others from what is there. So a run can be stopped at
     any moment and repeated. A file without rows is removed, as for a point that vanished from all days. Memory is
-    bounded by a part of the points (about a million rows, at most five).
+    bounded by a part of the points: an eighth of the rows, at most five million.
 
     Examples
     --------
@@ -223,6 +223,7 @@ def _write_points(job: _Job, year: _Year, points: list[str], days: set[date], he
             list(pool.map(writer.write, todo))
             for point, _, _ in todo:
                 del rest[point]
+            del block, todo  # the next one need not lie beside it
         list(pool.map(writer.write, [(p, None, None) for p in rest]))
 
 

@@ -23,7 +23,7 @@ Array = np.ndarray[Any, Any]
 
 THREADS = 2
 DAY = 86_400_000_000  # microseconds
-LEAST_ROWS, MOST_ROWS, BLOCKS = 2_000_000, 5_000_000, 8
+LEAST_ROWS, MOST_ROWS, BLOCKS = 800_000, 5_000_000, 8
 _TIME = pa.timestamp("us")
 
 
@@ -121,10 +121,9 @@ class SortedRows:
         codes, times = _codes(pieces, ids), _joined([p.time for p in pieces], np.dtype("i8"))
         counts = self._counts(pieces, codes, times, len(ids))
         starts = np.concatenate([[0], np.cumsum(np.bincount(codes, minlength=len(ids)))])
-        order = pa.array(_order(codes, times, ids).astype("u4"))
+        order, times = _sorted(codes, times, ids)
         del codes
-        columns = {"time": pa.array(times).view(_TIME).take(order)}
-        del times
+        columns = {"time": pa.array(times).view(_TIME)}
         for number, named in enumerate(self.schema):
             column = pa.chunked_array([p.columns[number] for p in pieces], named.type).combine_chunks()
             for piece in pieces:
@@ -202,15 +201,16 @@ def _schema(opened: list[_Open]) -> pa.Schema:
 
 def _cuts(opened: list[_Open]) -> list[str]:
     """Return the ids at which blocks end, so that each holds about as many rows."""
-    ends = [(greatest, rows) for o in opened for rows, _, greatest in o.groups if rows]
-    if not ends or any(greatest is None for greatest, _ in ends):
-        return []
-    ends.sort()
-    total = np.cumsum([rows for _, rows in ends])
-    size = min(max(LEAST_ROWS, -(-int(total[-1]) // BLOCKS)), MOST_ROWS)
-    numbers = np.searchsorted(total, np.arange(size, int(total[-1]), size))
-    cuts = dict.fromkeys(str(ends[n][0]) for n in numbers)
-    return [cut for cut in cuts if cut != ends[-1][0]]
+    ends: dict[str, int] = {}
+    for rows, _, greatest in (group for one in opened for group in one.groups if group[0]):
+        if greatest is None:
+            return []
+        ends[greatest] = ends.get(greatest, 0) + rows
+    ids = sorted(ends)
+    total, rows_in_all = np.cumsum([ends[i] for i in ids]), sum(ends.values())
+    count = -(-rows_in_all // min(max(LEAST_ROWS, -(-rows_in_all // BLOCKS)), MOST_ROWS))
+    nearest = {int(np.abs(total - rows_in_all * n / count).argmin()) for n in range(1, count)}
+    return [ids[n] for n in sorted(nearest - {len(ids) - 1})]
 
 
 def _read(opened: _Open, *, after: str | None, upto: str | None, schema: pa.Schema) -> _Piece:
@@ -278,23 +278,23 @@ def _joined(arrays: list[Array], kind: np.dtype[Any]) -> Array:
     return np.concatenate(arrays) if arrays else np.array([], kind)
 
 
-def _order(codes: Array, times: Array, ids: list[str]) -> Array:
-    """Return the order of the rows by point and time."""
+def _sorted(codes: Array, times: Array, ids: list[str]) -> tuple[pa.Array, Array]:
+    """Return the order of the rows by point and time, and the times in that order."""
     order = np.argsort(codes, kind="stable")
-    later = _later(codes, times, order)
-    if (later < 0).any():
+    if (_later(codes, times, order) < 0).any():
         order = np.lexsort((times, codes))
-        later = _later(codes, times, order)
-    if (later == 0).any():
-        row = order[int((later == 0).argmax())]
+    twice = _later(codes, times, order) == 0
+    if twice.any():
+        row = order[int(twice.argmax())]
         when = np.datetime64(int(times[row]), "us")
         raise DataError(f"The point {ids[codes[row]]} is held twice at {when}: extract that day again.")
-    return order
+    return pa.array(order.astype("u4")), times[order]
 
 
 def _later(codes: Array, times: Array, order: Array) -> Array:
     """Return the time from each row to the next of the same point; 1 to the next point."""
-    later: Array = np.where(np.diff(codes[order]) == 0, np.diff(times[order]), 1)
+    later = np.diff(times[order])
+    later[np.diff(codes[order]) != 0] = 1
     return later
 
 
