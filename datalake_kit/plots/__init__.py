@@ -1,6 +1,6 @@
 """Pictures of the three data sets. Each function takes `ax` (or makes one) and returns it.
 
-    dk.plots.irradiance   series, heatmap, daily_energy
+    dk.plots.irradiance   series, days, months, how often, limits, a map, a page of a point
     dk.plots.cdc          what replication delivered and what it lost
     dk.plots.jira         status by type, epics, links, flow, cycle times, sprints, forecasts
     dk.plots.style        colours, text sizes, `figure` and `style`

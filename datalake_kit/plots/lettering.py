@@ -46,3 +46,43 @@ def short_name(name: object, most: int = 22) -> str:
     line = one_line(name, 10_000)
     ahead = most // 2
     return line if len(line) <= most else f"{line[:ahead]}…{line[ahead + 1 - most :]}"
+
+
+@cache
+def _advance(character: str, bold: bool) -> float:
+    """How far a character moves the pen, in units of the text's size; one that the font lacks is as wide as high."""
+    properties = font_manager.FontProperties(family="DejaVu Sans", weight="bold" if bold else "normal")
+    font = font_manager.get_font(font_manager.findfont(properties))
+    if not font.get_char_index(ord(character)):
+        return 1.0
+    font.set_size(100, 72)
+    return float(font.load_char(ord(character)).linearHoriAdvance) / 65536 / 100
+
+
+def text_width(text: str, size: float, *, bold: bool = False) -> float:
+    """Return how many inches a line of text takes at a size in points.
+
+    >>> 0.4 < text_width("W/m2 per day", 9) < 1.0
+    True
+    """
+    return sum(_advance(character, bold) for character in text) * size / 72
+
+
+def wrap_text(text: str, inches: float, size: float, *, bold: bool = False) -> list[str]:
+    """Return lines that take at most so many inches each; a longer word is broken.
+
+    >>> wrap_text("two words", 0.6, 10)
+    ['two', 'words']
+    """
+    lines: list[str] = []
+    for word in text.split():
+        longer = f"{lines[-1]} {word}" if lines else word
+        if lines and text_width(longer, size, bold=bold) <= inches:
+            lines[-1] = longer
+            continue
+        while text_width(word, size, bold=bold) > inches and len(word) > 1:
+            most = next(n for n in range(len(word), 0, -1) if n == 1 or text_width(word[:n], size, bold=bold) <= inches)
+            lines.append(word[:most])
+            word = word[most:]
+        lines.append(word)
+    return lines
