@@ -185,7 +185,7 @@ LAYOUTS = ["days", "months", "points"]
 
 @pytest.fixture(scope="module")
 def laid(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
-    """A month and a half around new year in three layouts: a day missing, a point that comes late, one of a single day."""
+    """A month and a half around new year in three layouts: a day missing, a point that comes late, one of one day."""
     root = tmp_path_factory.mktemp("laid")
     days = root / "solar" / "days"
     write_days(days, "2024-12-20", 45, IDS)

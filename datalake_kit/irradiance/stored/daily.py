@@ -5,9 +5,10 @@
     <table>/date=2025-06-18/_manifest.json       source files with size and time, rejects, readers, fingerprint
 
 The folders are Hive partitions: `date` becomes a column for DuckDB, Athena, awswrangler and pyarrow, and a condition on
-it keeps the other days unread. Files whose names begin with an underscore are no data for these readers, but
-awswrangler's, which needs `path_suffix=".parquet"`. `time` is the start of the slot in UTC, stored without a zone because Athena's Parquet tables have none: both engines then show
-the same. What was not seen (masked, no file) is NULL or absent, never zero.
+it keeps the other days unread. Files whose names begin with an underscore are no data for these readers, but for
+awswrangler, which needs `path_suffix=".parquet"`. `time` is the start of the slot in UTC, stored without a zone because
+Athena's Parquet tables have none: both engines then show the same. What was not seen (masked, no file) is NULL or
+absent, never zero.
 
 A day is finished when its Parquet file carries the fingerprint that its manifest states. The Parquet file is moved into
 place first, the manifest after it, so a day that was interrupted anywhere is read again.
