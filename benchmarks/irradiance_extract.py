@@ -3,8 +3,8 @@
     python benchmarks/irradiance_extract.py [--parts day,scaling] [--chunks all] [--files 96] [--points 100]
 
 The files are generated, see `satellite_day`: 3201 x 3201 cells, about 2.7 MB each, in four chunkings. Points lie in
-Europe and Africa; `--everywhere` takes the worst case, points over all land of the disk. Both variables of
-irradiance are read. All ways run in processes of their own, for their memory (the peak, with all that is imported); imports are
+Europe and Africa; `--everywhere` takes the worst case, points over all land of the disk. Both variables of irradiance
+are read. All ways run in processes of their own, for their memory (the peak, with all that is imported); imports are
 not in the time. Warm: the files are in the page cache.
 
 - day: one day. `worker` is what a common script does: for each file open it with netCDF4, decode the whole plane of both
@@ -21,7 +21,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import resource
+import re
 import shutil
 import subprocess
 import sys
@@ -134,8 +134,9 @@ def run_job(job: str, folder: Path, options: argparse.Namespace) -> None:
         "ours 2": lambda: (best(lambda: read_ours(files, points, folder, workers=None), options.runs), len(files)),
     }
     seconds, count = ways[job]()
-    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(json.dumps([seconds * len(files) / count, memory]))
+    # not ru_maxrss, which begins with that of the process that started this one
+    kilobytes = re.search(r"VmHWM:\s+(\d+)", Path("/proc/self/status").read_text())
+    print(json.dumps([seconds * len(files) / count, int(kilobytes[1]) / 1000 if kilobytes else float("nan")]))
 
 
 def ask(job: str, folder: Path, options: argparse.Namespace, **changes: int) -> tuple[float, float]:
