@@ -56,6 +56,14 @@ def test_a_first_file_on_another_grid_is_the_odd_one(files: Path, tmp_path: Path
     assert result.points["cell_latitude"].tolist() == [45.05, 44.7, 45.45]
 
 
+def test_the_grid_of_most_files_counts_also_where_the_first_and_the_last_are_odd(files: Path, tmp_path: Path) -> None:
+    odd = [DAY, NEXT + timedelta(minutes=1440 - STEP)]
+    for slot in odd:
+        satellite.write_file(files, slot, latitude=OTHER)
+    result = extract(files, POINTS, tmp_path / "t")
+    assert [Path(f).name for f in result.rejects["file"]] == [satellite.name_of(slot) for slot in odd]
+
+
 def test_a_first_day_on_another_grid_is_rejected_when_the_others_agree(files: Path, tmp_path: Path) -> None:
     satellite.write_day(files, NEXT + timedelta(days=1), step=STEP)
     for minutes in range(0, 1440, STEP):
@@ -69,7 +77,9 @@ def test_later_files_on_another_grid_are_no_files_of_the_table(files: Path, tmp_
     table = extract(files / "2025/06/18", POINTS, tmp_path / "t").table
     for minutes in range(0, 1440, STEP):
         satellite.write_file(files, NEXT + timedelta(minutes=minutes), latitude=OTHER)
-    with pytest.raises(DataError, match=r"another grid than the table: 40 x 50 cells from 46.05 to 44.1 N, 7 to 9.45 E, not "):
+    with pytest.raises(
+        DataError, match=r"another grid than the table: 40 x 50 cells from 46.05 to 44.1 N, 7 to 9.45 E, not "
+    ):
         extract(files / "2025/06/19", POINTS, table)
     assert len(list(table.glob("date=*"))) == 1
 
