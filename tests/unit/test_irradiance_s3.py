@@ -186,6 +186,25 @@ def test_merged_ranges_hold_all_and_lie_apart(ranges: list[tuple[int, int]], gap
     assert {a + m for a, m in merged} <= {o + n for o, n in ranges}
 
 
+def test_a_gap_that_costs_a_request_is_left_out() -> None:
+    assert merge_ranges([(0, 10), (30, 10)], gap=20) == [(0, 10), (30, 10)]
+    assert merge_ranges([(0, 10), (30, 10)], gap=21) == [(0, 40)]
+
+
+@pytest.mark.parametrize("chunks", ["strips", "tiles"])
+def test_what_ranges_would_cost_is_reckoned_alike_for_an_object_that_is_read_whole(
+    full_size: dict[str, Path], server: CountingS3, chunks: str
+) -> None:
+    path = put(server, f"{chunks}.nc", full_size[chunks].read_bytes())
+    read(path)
+    ((kind, cost),) = s3_source._ranges_cost.items()
+    s3_source._ranges_cost[kind] = 10**9
+    server.forget()
+    read(path)
+    assert [a.range for a in server.asked] == [""]
+    assert s3_source._ranges_cost == {kind: cost}
+
+
 def test_bytes_behind_the_end_are_an_error(full_size: dict[str, Path], server: CountingS3) -> None:
     content = full_size["tiles"].read_bytes()
     source = S3Source(put(server, "end.nc", content))
