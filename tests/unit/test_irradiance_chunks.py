@@ -235,6 +235,14 @@ def changed(path: Path, at: int, flip: int) -> Path:
     return other
 
 
+def test_a_damaged_chunk_behind_fletcher32_is_rejected(tmp_path: Path) -> None:
+    path = make(tmp_path / NAME, chunks=(1, 40, 50), fletcher32=True)
+    with h5py.File(path) as file:
+        chunk = file["v"].id.get_chunk_info(0)
+    with pytest.raises(RejectedFileError, match="fletcher32 checksum"):
+        read(changed(path, chunk.byte_offset + 100, 4))
+
+
 EXAMPLES = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
