@@ -8,7 +8,7 @@ are read. All ways run in processes of their own, for their memory (the peak, wi
 not in the time. Warm: the files are in the page cache.
 
 - day: one day. `worker` is what a common script does: for each file open it with netCDF4, decode the whole plane of the
-  two variables, take the points, append to a frame, and write one Parquet file for the day; it is timed on a part of the
+  two variables, take the points, append to a frame, and write one Parquet file for the day; it is timed on some of the
   files and scaled up. `ours` is `dk.irradiance.extract`, from listing the files to the verified table, with one thread
   (1) and as it is by default (2). `limit` is reading and inflating the chunks that hold a wanted cell, nothing else.
 - peers: the same day by xarray (open_mfdataset and a vectorised isel) and by netCDF4 without decoding, with memory.
