@@ -13,6 +13,7 @@ from matplotlib import pyplot as plt
 from matplotlib.text import Text
 
 from datalake_kit.errors import ColumnNotFoundError, DataError, ParameterError
+from datalake_kit.irradiance.deriving.availability import availability as steps_seen
 from datalake_kit.irradiance.deriving.comparing import compare
 from datalake_kit.irradiance.deriving.energy import daily_energy
 from datalake_kit.irradiance.judging.solar import clear_sky, solar_position
@@ -176,6 +177,8 @@ def test_availability_has_a_row_a_point_and_a_column_a_day() -> None:
     names = pictures.availability(frame, names={"a": "Hill", "b": "Vale"}).get_yticklabels()
     assert [t.get_text() for t in names] == ["Hill", "Vale", "Alba"]
     assert "3 points" in title(ax)
+    table = steps_seen(frame)
+    assert f"{100 - 100 * table['seen'].sum() / table['expected'].sum():.1f} % of the daylight" in subtitle(ax)
 
 
 def test_days_without_daylight_are_not_missing() -> None:
@@ -188,6 +191,9 @@ def test_days_without_daylight_are_not_missing() -> None:
     assert np.ma.getmaskarray(values)[0, :20].all()
     assert mpl.colors.to_hex(ax.images[0].get_cmap().get_bad()) == style.MISSING.lower()
     assert ax.get_legend().get_texts()[0].get_text() == "no daylight"
+    assert title(ax).startswith("Alba: ")
+    del frame.attrs["point"]["name"]
+    assert title(pictures.availability(frame)).startswith("p: ")
     with pytest.raises(ColumnNotFoundError):
         pictures.availability(frame, "dni")
 

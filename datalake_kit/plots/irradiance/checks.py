@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from datalake_kit.errors import DataError, ParameterError
-from datalake_kit.irradiance.deriving.energy import energy
+from datalake_kit.irradiance.deriving.availability import availability as steps_seen
 from datalake_kit.irradiance.judging.quality import above_limit, upper_limit
 from datalake_kit.plots import style
 from datalake_kit.plots.irradiance import labels, marks
@@ -129,24 +129,25 @@ def availability(
     >>> availability(dk.irradiance.read(lake, "irradiance.points_year"))       # doctest: +SKIP
     """
     require_frame(frame, (column,))
-    rows = share_of_days(frame, column)
+    table = steps_seen(frame, "day", column)
+    rows = share_of_days(table)
     if not rows.notna().any(axis=None):
         raise DataError("There is nothing to draw: the whole period has no daylight.")
     with style.style():
         ax = style.axes(ax, height=1.6 + 0.25 * min(len(rows), 24))
         called = _names(frame, rows.index, names or {})
         draw_availability(ax, rows, called if len(called) > 1 else [""])  # the title names a single one
-        _title_availability(ax, rows, called, column)
+        _title_availability(ax, table, called, column)
         without = rows.isna().to_numpy().any()
         labels.place_legend(ax, [marks.missing_key("no daylight")] if without else [])
     return ax
 
 
-def share_of_days(frame: pd.DataFrame, column: str) -> pd.DataFrame:
+def share_of_days(table: pd.DataFrame) -> pd.DataFrame:
     """Return which share of the daylight steps was seen: a row for each point, a column for each UTC day."""
-    share = energy(frame, "day", column)["coverage"]
+    share = table["availability"]
     if "point_id" not in share.index.names:
-        return share.rename(str(frame.attrs.get("point", {}).get("point_id", ""))).to_frame().T
+        return share.to_frame().T
     return share.unstack("day").reindex(share.index.get_level_values("point_id").unique())
 
 
@@ -154,7 +155,8 @@ def _names(frame: pd.DataFrame, ids: pd.Index, names: dict[str, str]) -> list[st
     places: dict[str, Any] = frame.attrs.get("points") or {}
     if "point" in frame.attrs and len(ids) == 1:
         places = {str(ids[0]): frame.attrs["point"]}
-    return [str(names.get(i) or places.get(i, {}).get("name") or i) for i in map(str, ids)]
+    known = {i: places.get(i, {}) for i in map(str, ids)}
+    return [str(names.get(i) or place.get("name") or place.get("point_id") or i) for i, place in known.items()]
 
 
 def draw_availability(ax: Axes, rows: pd.DataFrame, names: list[str], *, scale: bool = True) -> None:
@@ -183,9 +185,10 @@ def _name_rows(ax: Axes, names: list[str]) -> None:
     ax.tick_params(axis="y", length=0)
 
 
-def _title_availability(ax: Axes, rows: pd.DataFrame, called: list[str], column: str) -> None:
-    first, last = f"{rows.columns[0]:%Y-%m-%d}", f"{rows.columns[-1]:%Y-%m-%d}"
-    missing = labels.share_text(1 - float(np.nanmean(rows.to_numpy(float))))
-    details = [f"{first if first == last else f'{first} to {last}'} UTC", f"{missing} of daylight missing"]
+def _title_availability(ax: Axes, table: pd.DataFrame, called: list[str], column: str) -> None:
+    days = table.index.get_level_values("day")
+    first, last = f"{days.min():%Y-%m-%d}", f"{days.max():%Y-%m-%d}"
+    missing = labels.share_text(1 - float(table["seen"].sum() / table["expected"].sum()))
+    details = [f"{first if first == last else f'{first} to {last}'} UTC", f"{missing} of the daylight steps missing"]
     points = called[0] if len(called) == 1 else f"{len(called):,} points"
     labels.write_title(ax, f"{points}: daylight steps seen of {labels.component(column).name}", details)

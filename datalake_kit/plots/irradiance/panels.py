@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from datalake_kit.errors import DataError
+from datalake_kit.irradiance.deriving.availability import availability
 from datalake_kit.irradiance.deriving.energy import daily_energy
 from datalake_kit.plots import style
 from datalake_kit.plots.irradiance import labels
@@ -108,7 +109,7 @@ def _write_reason(ax: Axes, reason: str) -> None:
 
 
 def _draw_availability(ax: Axes, point: PointSeries) -> None:
-    draw_availability(ax, share_of_days(point.frame, point.column), [""], scale=False)
+    draw_availability(ax, share_of_days(availability(point.frame, "day", point.column)), [""], scale=False)
     ax.set_xlabel("")
     ax.set_xticklabels([])
 
