@@ -242,6 +242,13 @@ def test_blocks_of_points_give_the_same_files(days: Path, monkeypatch: pytest.Mo
     )
 
 
+def test_points_of_one_row_at_the_same_time_are_not_taken_for_one_twice(tmp_path: Path) -> None:
+    write_days(tmp_path / "plants", "2025-01-31", 1, slots=[4])
+    repartition(tmp_path / "plants", tmp_path / "points")
+    compact(tmp_path / "plants")
+    assert len(read_points(tmp_path / "points")) == len(_read(tmp_path / "plants_months")) == len(IDS)
+
+
 ODD = ["roof 3/south", "50%", "a=b", "c:d", "ä ü", "007", "x'y", "#1", "_u", ".v", "q?*[z]"]
 
 
