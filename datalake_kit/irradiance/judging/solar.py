@@ -8,20 +8,23 @@ from __future__ import annotations
 
 import contextlib
 import warnings
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 import pandas as pd
 
-from datalake_kit.errors import DataError
+from datalake_kit.errors import DataError, did_you_mean
+from datalake_kit.irradiance.judging.places import Place, place_of
+from datalake_kit.irradiance.judging.several import each_point, join_points, rows_of
 
 __all__ = ["CLEAR_SKY_MODEL", "clear_sky", "clear_sky_index", "solar_position", "sun_times"]
 
 CLEAR_SKY_MODEL = "Ineichen/Perez with the monthly Linke turbidity climatology of pvlib"
 _RISE = 90.833  # zenith of the sun's centre in degrees when its upper edge touches the horizon
 Times = pd.DatetimeIndex | pd.DataFrame
+_METHODS = ("nrel_numpy", "ephemeris")
 
 
 @contextlib.contextmanager
@@ -33,16 +36,22 @@ def _quiet() -> Iterator[None]:
 
 
 @dataclass(frozen=True)
-class _Place:
+class _Sight:
     times: pd.DatetimeIndex
-    latitude: float
-    longitude: float
-    altitude: float
-    offset: pd.Timedelta
+    place: Place
 
     @property
     def seen(self) -> pd.DatetimeIndex:
-        return self.times + self.offset
+        return self.times + pd.Timedelta(seconds=self.place.offset_seconds)
+
+    @property
+    def said(self) -> dict[Hashable | None, Any]:
+        place = self.place
+        return {
+            "altitude": place.altitude,
+            "altitude_known": place.altitude_known,
+            "offset_seconds": place.offset_seconds,
+        }
 
 
 def solar_position(
@@ -52,24 +61,29 @@ def solar_position(
     *,
     altitude: float | None = None,
     offset_seconds: float | None = None,
+    method: str = "nrel_numpy",
 ) -> pd.DataFrame:
     """Return zenith, apparent_zenith and azimuth in degrees, and dni_extra in W/m2, at `times` + offset.
 
     Parameters
     ----------
-    times : DatetimeIndex, or a frame of `read` for one point
-        Start of each step, with a zone. A frame brings place and offset along.
+    times : DatetimeIndex, or a frame of `read` for one point or several
+        Start of each step, with a zone. A frame brings its places and the instant that counts: the scan for values of
+        an instant, the middle of the step for means. With the label in its place, a clear sky for means of 15, 30 and
+        60 minutes is off by up to 25, 52 and 107 W/m2, for the middle by 2, 7 and 10.
     latitude, longitude : float
         Degrees north and east.
     altitude : float
         Metres; 0 when neither given nor known.
     offset_seconds : float
         From the label to the instant that counts.
+    method : {"nrel_numpy", "ephemeris"}
+        pvlib's: the exact one, or one that is eight times as fast and within 0.02 degrees.
 
     Returns
     -------
     DataFrame
-        Indexed by `times` as they came.
+        Indexed by `times` as they came, for several points as the frame.
 
     Raises
     ------
@@ -84,14 +98,25 @@ def solar_position(
     """
     import pvlib
 
-    place = _place(times, latitude, longitude, altitude, offset_seconds)
+    if method not in _METHODS:
+        raise DataError(f"No method {method!r}. {did_you_mean(str(method), _METHODS)}")
+    if _is_several(times):
+        _refuse_place(latitude, longitude)
+        return join_points(
+            (
+                solar_position(one, altitude=altitude, offset_seconds=offset_seconds, method=method)
+                for one in each_point(times)
+            ),
+            times,
+        )
+    sight = _sight(times, latitude, longitude, altitude, offset_seconds)
     with _quiet():
         position = pvlib.solarposition.get_solarposition(
-            place.seen, place.latitude, place.longitude, altitude=place.altitude
+            sight.seen, sight.place.latitude, sight.place.longitude, altitude=sight.place.altitude, method=method
         )
-        extra = np.asarray(pvlib.irradiance.get_extra_radiation(place.seen))
+        extra = np.asarray(pvlib.irradiance.get_extra_radiation(sight.seen))
     columns = {name: position[name].to_numpy() for name in ("zenith", "apparent_zenith", "azimuth")}
-    return pd.DataFrame(columns | {"dni_extra": extra}, index=place.times)
+    return pd.DataFrame(columns | {"dni_extra": extra}, index=sight.times)
 
 
 def clear_sky(
@@ -102,16 +127,19 @@ def clear_sky(
     altitude: float | None = None,
     offset_seconds: float | None = None,
     turbidity: float | None = None,
+    position: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """Return what a sky without clouds would give at `times` + offset: ghi_clear, dni_clear, dhi_clear in W/m2.
 
-    Parameters are those of `solar_position`; `turbidity` is the Linke turbidity, pvlib's monthly climatology when not
-    given. A climatology: on a very clean or hazy day the clear sky differs by several per cent.
+    Parameters are those of `solar_position`, whose exact method is taken unless `position` brings zenith,
+    apparent_zenith and dni_extra, as `solar_position` gives them; `turbidity` is the Linke turbidity, pvlib's
+    monthly climatology when not given. A climatology: on a very clean or hazy day the clear sky differs by
+    several per cent.
 
     Returns
     -------
     DataFrame
-        Indexed by `times`; `attrs` names the model, the altitude and the offset.
+        Indexed as `times`; `attrs` names the model, the altitude (and whether it was taken as 0) and the offset.
 
     Examples
     --------
@@ -121,14 +149,29 @@ def clear_sky(
     """
     import pvlib
 
-    place = _place(times, latitude, longitude, altitude, offset_seconds)
+    if _is_several(times):
+        _refuse_place(latitude, longitude)
+        skies = []
+        for one in each_point(times):
+            known = None if position is None else rows_of(position, one.attrs["point"]["point_id"])
+            skies.append(
+                clear_sky(one, altitude=altitude, offset_seconds=offset_seconds, turbidity=turbidity, position=known)
+            )
+        result = join_points(skies, times)
+        result.attrs = {"model": skies[0].attrs["model"]}
+        return result
+    sight = _sight(times, latitude, longitude, altitude, offset_seconds)
+    place = sight.place
     location = pvlib.location.Location(place.latitude, place.longitude, altitude=place.altitude)
-    options = {} if turbidity is None else {"linke_turbidity": turbidity}
+    options: dict[str, Any] = {} if turbidity is None else {"linke_turbidity": turbidity}
+    if position is not None:
+        known = position.assign(apparent_elevation=90 - position["apparent_zenith"]).set_axis(sight.seen)
+        options |= {"solar_position": known, "dni_extra": known["dni_extra"]}
     with _quiet():
-        sky = location.get_clearsky(place.seen, model="ineichen", **options)
-    result = pd.DataFrame({f"{n}_clear": sky[n].to_numpy() for n in ("ghi", "dni", "dhi")}, index=place.times)
+        sky = location.get_clearsky(sight.seen, model="ineichen", **options)
+    result = pd.DataFrame({f"{n}_clear": sky[n].to_numpy() for n in ("ghi", "dni", "dhi")}, index=sight.times)
     named = CLEAR_SKY_MODEL if turbidity is None else f"Ineichen/Perez with the Linke turbidity {turbidity:g}"
-    result.attrs = {"model": named, "altitude": place.altitude, "offset_seconds": place.offset.total_seconds()}
+    result.attrs = {"model": named, **sight.said}
     return result
 
 
@@ -168,26 +211,21 @@ def sun_times(days: pd.DatetimeIndex, latitude: float, longitude: float) -> pd.D
     return pd.DataFrame({name: m.round("s").tz_convert(days.tz) for name, m in moments.items()}, index=days)
 
 
-def _place(
+def _sight(
     times: Times, latitude: float | None, longitude: float | None, altitude: float | None, offset: float | None
-) -> _Place:
-    known: dict[str, Any] = {}
-    if isinstance(times, pd.DataFrame):
-        known, times = times.attrs.get("point", {}), _index(times)
-    latitude = known.get("latitude") if latitude is None else latitude
-    longitude = known.get("longitude") if longitude is None else longitude
-    if latitude is None or longitude is None:
-        raise DataError(
-            "The place is not known: give latitude and longitude, or a frame that `read` gave for one point."
-        )
-    if times.tz is None:
+) -> _Sight:
+    frame = times if isinstance(times, pd.DataFrame) else pd.DataFrame(index=times)
+    place = place_of(frame, latitude=latitude, longitude=longitude, altitude=altitude, offset_seconds=offset)
+    index = pd.DatetimeIndex(frame.index)
+    if index.tz is None:
         raise DataError("The times have no zone: localize them, for UTC with tz_localize('UTC').")
-    altitude = float(known.get("altitude", 0.0)) if altitude is None else altitude
-    offset = float(known.get("scan_offset_seconds", 0.0)) if offset is None else offset
-    return _Place(times, float(latitude), float(longitude), altitude, pd.Timedelta(seconds=offset))
+    return _Sight(index, place)
 
 
-def _index(frame: pd.DataFrame) -> pd.DatetimeIndex:
-    if not isinstance(frame.index, pd.DatetimeIndex):
-        raise DataError("The frame holds several points: take one with select_point.")
-    return frame.index
+def _is_several(times: Times) -> TypeGuard[pd.DataFrame]:
+    return isinstance(times, pd.DataFrame) and isinstance(times.index, pd.MultiIndex)
+
+
+def _refuse_place(latitude: float | None, longitude: float | None) -> None:
+    if latitude is not None or longitude is not None:
+        raise DataError("One latitude and longitude for several points: take one with select_point.")
