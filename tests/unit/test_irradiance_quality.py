@@ -122,6 +122,13 @@ def test_bits_that_the_files_name_are_flags_and_others_are_not() -> None:
     assert [c for c in found if c.startswith("flag_")] == ["flag_sea", "flag_bad"]
 
 
+def test_the_diffuse_part_may_be_given_as_a_fraction() -> None:
+    frame = series_frame(bell(1, 60), minutes=60).assign(fraction_diffuse=0.2)
+    frame.loc[frame.index[12], "fraction_diffuse"] = 2.0
+    found = flags(frame)
+    assert found["dhi_above_possible"].to_numpy().nonzero()[0].tolist() == [12]
+
+
 def test_several_points_are_judged_each_at_its_place() -> None:
     one = series_frame(bell(2, 30), minutes=30, point_id="one")
     two = series_frame(bell(2, 30), minutes=30, point_id="two", latitude=-30.0, longitude=25.0)
@@ -177,6 +184,8 @@ def test_what_cannot_be_judged_is_refused() -> None:
     frame = series_frame(bell(1, 60), minutes=60)
     with pytest.raises(ColumnNotFoundError, match="no ghi"):
         flags(frame.rename(columns={"ghi": "dhi"}))
+    with pytest.raises(DataError, match="no rows"):
+        flags(frame.iloc[:0])
     with pytest.raises(DataError, match="place is not known"):
         flags(pd.DataFrame({"ghi": [1.0, 2.0]}, index=frame.index[:2]))
     with pytest.raises(ColumnNotFoundError, match="dhi"):

@@ -13,8 +13,8 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from datalake_kit.errors import ColumnNotFoundError
-from datalake_kit.irradiance.judging.components import closure
+from datalake_kit.errors import ColumnNotFoundError, DataError
+from datalake_kit.irradiance.judging.components import closure, diffuse_of
 from datalake_kit.irradiance.judging.several import each_point, join_points, rows_of
 from datalake_kit.irradiance.judging.solar import clear_sky, solar_position
 from datalake_kit.irradiance.judging.steps import step_of
@@ -96,7 +96,7 @@ def upper_limit(
     """
     if (component, limit) not in _LIMITS:
         known = ", ".join(f"{c} {n}" for c, n in _LIMITS)
-        raise ValueError(f"No limit {limit!r} of {component!r}. There are: {known}.")
+        raise DataError(f"No limit {limit!r} of {component!r}. There are: {known}.")
     factor, exponent, offset = _LIMITS[component, limit]
     cosine = pd.Series(np.cos(np.radians(zenith.to_numpy(float))), zenith.index).clip(lower=0)
     return cosine**exponent * factor * dni_extra + offset
@@ -109,7 +109,7 @@ def below_limit(values: pd.Series, *, limit: str = "possible") -> pd.Series:
     [True, False]
     """
     if limit not in _LOWEST:
-        raise ValueError(f"No limit {limit!r}. There are: {', '.join(_LOWEST)}.")
+        raise DataError(f"No limit {limit!r}. There are: {', '.join(_LOWEST)}.")
     return values < _LOWEST[limit]
 
 
@@ -122,7 +122,7 @@ def named_bits(quality_flag: pd.Series, masks: Sequence[int], meanings: Sequence
     {'sea': [False, True], 'cloudy': [False, True]}
     """
     if len(masks) != len(meanings):
-        raise ValueError(f"{len(masks)} masks and {len(meanings)} meanings: each bit needs one of both.")
+        raise DataError(f"{len(masks)} masks and {len(meanings)} meanings: each bit needs one of both.")
     values = quality_flag.astype("Int64")
     return pd.DataFrame({name: (values & int(mask)) != 0 for mask, name in zip(masks, meanings, strict=True)})
 
@@ -184,8 +184,8 @@ def flags(
     Parameters
     ----------
     frame : DataFrame
-        ghi and, where they are there, dhi and dni in W/m2 and quality_flag, as `read` gives it for one point or
-        several.
+        ghi and, where they are there, dhi (or fraction_diffuse) and dni in W/m2 and quality_flag, as `read` gives it
+        for one point or several.
     position : DataFrame, optional
         zenith in degrees and dni_extra in W/m2 on the same index, as `solar_position` gives it; else computed.
     clear : DataFrame, optional
@@ -205,7 +205,7 @@ def flags(
     ColumnNotFoundError
         There is no ghi.
     DataError
-        The place is neither known nor `position` given.
+        The frame has no rows; the place is neither known nor `position` given.
 
     Examples
     --------
@@ -216,6 +216,8 @@ def flags(
     """
     if "ghi" not in frame:
         raise ColumnNotFoundError(f"The frame has no ghi; it has {', '.join(map(str, frame.columns))}.")
+    if frame.empty:
+        raise DataError("The frame has no rows: there is nothing to judge.")
     position = solar_position(frame, method="ephemeris") if position is None else position
     if not isinstance(frame.index, pd.MultiIndex):
         return _flags_of(frame, position, clear)
@@ -231,9 +233,12 @@ def _flags_of(frame: pd.DataFrame, position: pd.DataFrame, clear: pd.DataFrame |
     ghi, zenith, extra = frame["ghi"].astype(float), position["zenith"], position["dni_extra"]
     result = {"missing": missing(ghi), "night_nonzero": night_nonzero(ghi, zenith)}
     for component in ("ghi", "dhi", "dni"):
-        if component not in frame:
+        if component == "dhi" and {"dhi", "fraction_diffuse"} & set(frame.columns):
+            values = diffuse_of(frame)
+        elif component in frame:
+            values = frame[component].astype(float)
+        else:
             continue
-        values = frame[component].astype(float)
         for limit in ("possible", "rare"):
             result[f"{component}_below_{limit}"] = below_limit(values, limit=limit)
             result[f"{component}_above_{limit}"] = above_limit(values, zenith, extra, component=component, limit=limit)
