@@ -26,11 +26,11 @@ import pvlib
 SIZE = 3201
 CHUNKS = {"default": None, "one": (1, SIZE, SIZE), "strips": (1, 100, SIZE), "tiles": (1, 256, 256)}
 NAMES = ("DSSF_TOT", "FRACTION_DIFFUSE")
-SCALE = {"DSSF_TOT": 1.0, "FRACTION_DIFFUSE": 0.001}
+SCALE = {"DSSF_TOT": 0.1, "FRACTION_DIFFUSE": 0.001}
 DAY = datetime(2025, 6, 18, tzinfo=UTC)
 TEMPLATES = 4
 TYPES = {"latitude": "f4", "longitude": "f4"}  # of a CSV of points
-CLOUDS = -0.06  # more of them, and the files are larger
+CLOUDS = -0.12  # more of them, and the files are larger
 
 
 @functools.cache
@@ -61,7 +61,7 @@ def planes(number: int) -> dict[str, np.ndarray]:
     noise = (cloud > 0) * random.integers(-20, 20, (2, cloud.size))
     height = np.cos(np.radians(axes()[0].astype(float)))[:, None] * np.cos(np.radians(axes()[1].astype(float) - 5))
     clear = 1050 * np.clip(height, 0.05, 1)[seen] ** 1.15
-    ghi[seen] = clear * (1 - 0.7 * cloud) + noise[0]
+    ghi[seen] = 10 * np.rint(clear * (1 - 0.7 * cloud) + noise[0])  # whole W/m2 in tenths
     share[seen] = 150 + 800 * cloud + noise[1]
     flag = seen.astype("u1")
     flag[seen] |= (share[seen] > 600).astype("u1") << 1

@@ -56,7 +56,7 @@ DISK_POINTS = (
 ALPS_POINTS = (
     ("alba", "Alba", 44.70, 8.04), ("aosta", "Aosta", 45.74, 7.32), ("cuneo", "Cuneo", 44.39, 7.55),
     ("milan", "Milan", 45.46, 9.19), ("novara", "Novara", 45.45, 8.62), ("piacenza", "Piacenza", 45.05, 9.70),
-    ("pvgis", "PVGIS typical year, 45 N 8 E", 45.00, 8.00), ("turin", "Turin", 45.07, 7.69),
+    ("pvgis", "45 N 8 E", 45.00, 8.00), ("turin", "Turin", 45.07, 7.69),
 )  # fmt: skip
 YEAR_POINTS = (*ALPS_POINTS, *(p for p in DISK_POINTS if p[0] in ("ouarzazate", "seville", "upington", "uppsala")))
 

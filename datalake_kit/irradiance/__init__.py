@@ -22,11 +22,14 @@ from datalake_kit.irradiance.deriving.variability import ramps, variability
 from datalake_kit.irradiance.describing.point_forms import index_points
 from datalake_kit.irradiance.describing.points import Grid, locate_points, read_points
 from datalake_kit.irradiance.describing.product import Product, Variable, find_product
+from datalake_kit.irradiance.exchange.pvgis import read_pvgis
+from datalake_kit.irradiance.exchange.stations import read_bsrn, read_surfrad
 from datalake_kit.irradiance.extracting.accounts import missing_slots, rejects
 from datalake_kit.irradiance.extracting.extraction import Extraction
 from datalake_kit.irradiance.extracting.listing import Plan, plan
 from datalake_kit.irradiance.extracting.run import extract
 from datalake_kit.irradiance.judging.components import closure, dni
+from datalake_kit.irradiance.judging.gaps import fill_gaps
 from datalake_kit.irradiance.judging.places import Place, place_of
 from datalake_kit.irradiance.judging.quality import (
     above_clear_sky,
@@ -74,6 +77,7 @@ __all__ = [
     "energy",
     "exceedance",
     "extract",
+    "fill_gaps",
     "find_product",
     "flags",
     "index_points",
@@ -88,8 +92,11 @@ __all__ = [
     "plane_of_array",
     "ramps",
     "read",
+    "read_bsrn",
     "read_plane",
     "read_points",
+    "read_pvgis",
+    "read_surfrad",
     "register_table",
     "rejects",
     "repartition",

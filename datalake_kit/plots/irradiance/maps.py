@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from matplotlib import colormaps, patheffects
@@ -54,10 +56,11 @@ def points_map(points: pd.DataFrame, plane: pd.DataFrame | None = None, *, ax: A
         else:
             _draw_plane(ax, plane)
         ax.set_aspect("equal")
-        _draw_points(ax, points)
         ax.set_xlabel("degrees east")
         ax.set_ylabel("degrees north")
-        labels.write_title(ax, *_title(len(points), plane))
+        unnamed = _draw_points(ax, points)
+        title, details = _title(len(points), plane)
+        labels.write_title(ax, title, [*details, f"{unnamed} names left out: no room"] if unnamed else details)
     return ax
 
 
@@ -94,29 +97,42 @@ def _draw_plane(ax: Axes, plane: pd.DataFrame) -> None:
     marks.draw_scale(ax, image, plane.attrs.get("units", "").replace("m2", "m²"))
 
 
-def _draw_points(ax: Axes, points: pd.DataFrame) -> None:
-    """Draw each point, with its name where there are not too many."""
+def _draw_points(ax: Axes, points: pd.DataFrame) -> int:
+    """Draw each point, with its name where there are not too many; return how many names found no room."""
     east, north = points["longitude"].to_numpy(float), points["latitude"].to_numpy(float)
     many = len(points) > _NAMED
     ax.plot(
         east, north, "o", color="white", markeredgecolor="black", markersize=3.5 if many else 5.5,
         markeredgewidth=0.6 if many else 1, zorder=3, gid="points",
     )  # fmt: skip
-    if not many:
-        names = points["name"] if "name" in points else points["point_id"]
-        _name_points(ax, east, north, [short_name(str(n), 28) for n in names])
+    if many:
+        return 0
+    names = points["name"] if "name" in points else points["point_id"]
+    return _name_points(ax, east, north, [short_name(str(n), 28) for n in names])
 
 
-def _name_points(ax: Axes, east: np.ndarray, north: np.ndarray, names: list[str]) -> None:
-    """Write each name on the right, on the left where another point or the edge of the picture is close."""
-    (left, right), high = ax.get_xlim(), float(np.ptp(ax.get_ylim()))
-    wide = right - left
+def _name_points(ax: Axes, east: np.ndarray, north: np.ndarray, names: list[str]) -> int:
+    """Write each name on the right, else on the left; return how many there is no room for."""
+    root = ax.get_figure(root=True)
+    if root is not None:
+        root.draw_without_rendering()  # sides that are equal, and the room for labels, are known only then
+    taken: list[Any] = []
     for x, y, name in zip(east, north, names, strict=True):
-        close = ((east > x) & (east - x < 0.15 * wide) & (np.abs(north - y) < 0.035 * high)).any()
-        on_left = bool(close) or x > right - 0.018 * wide * len(name)
-        ax.annotate(
-            drawable(name), (x, y), (-7 if on_left else 7, 0), textcoords="offset points",
-            ha="right" if on_left else "left", va="center", fontsize=style.SMALLEST_TEXT, parse_math=False,
-            path_effects=[patheffects.withStroke(linewidth=2.5, foreground="white")], zorder=4,
-            family=list(families()),
-        )  # fmt: skip
+        for side, align in ((7, "left"), (-7, "right")):
+            text = _write_name(ax, (x, y), name, side, align)
+            box = text.get_window_extent()
+            inside = ax.get_window_extent().expanded(1.02, 1.02)
+            fits = inside.x0 <= box.x0 and box.x1 <= inside.x1
+            if fits and not any(box.overlaps(other) for other in taken):
+                taken.append(box)
+                break
+            text.remove()
+    return len(names) - len(taken)
+
+
+def _write_name(ax: Axes, place: tuple[float, float], name: str, side: int, align: str) -> Any:
+    return ax.annotate(
+        drawable(name), place, (side, 0), textcoords="offset points", ha=align, va="center",
+        fontsize=style.SMALLEST_TEXT, parse_math=False, zorder=4, family=list(families()),
+        path_effects=[patheffects.withStroke(linewidth=2.5, foreground="white")],
+    )  # fmt: skip
