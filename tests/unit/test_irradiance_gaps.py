@@ -95,7 +95,10 @@ def test_the_diffuse_part_is_filled_by_its_own_clear_sky(measured: pd.DataFrame)
     frame.iloc[1100:1130, 1] = np.nan
     filled = fill_gaps(frame, "dhi", limit="30min")
     assert filled["filled"].sum() == 30
-    assert abs(filled["dhi"] - measured["dhi"]).max() < 3
+    sky = clear_sky(measured)["dhi_clear"].iloc[1099:1131].to_numpy()
+    line = np.interp(np.arange(32), [0, 31], measured["dhi"].iloc[[1099, 1130]])
+    shape = sky / np.interp(np.arange(32), [0, 31], sky[[0, -1]])
+    np.testing.assert_allclose(filled["dhi"].iloc[1099:1131], line * shape)
     pd.testing.assert_series_equal(filled["ghi"], measured["ghi"])
 
 
@@ -152,6 +155,12 @@ def test_nothing_is_filled_across_a_night_even_when_its_rows_are_absent() -> Non
     for one in (day, frame.assign(ghi=day["ghi"])):
         one.attrs = frame.attrs
         assert not fill_gaps(one, limit="24h")["filled"].any()
+
+
+@pytest.mark.parametrize(("limit", "count"), [("45min", 0), ("59min", 0), ("60min", 4), ("61min", 4)])
+def test_a_gap_as_long_as_the_limit_is_filled_and_a_longer_one_stays_whole(limit: str, count: int) -> None:
+    frame = series_frame([500.0, *[np.nan] * 4, 520.0], "2025-06-18 10:00")
+    assert fill_gaps(frame, limit=limit)["filled"].sum() == count
 
 
 def test_nothing_is_filled_at_the_ends() -> None:

@@ -31,9 +31,9 @@ def fill_gaps(
     A gap is filled with the clear-sky index, interpolated between the values on both sides, times the clear sky at the
     instant that counts: so the sun's way is kept, which a straight line cuts off. Each side's index counts by its
     nearness in time and by its clear sky, because an index at low sun is unsure (on a clear winter day it was 2 with
-    the sun 4 degrees high and 1.03 at noon). So the index is the straight line between the seen values over the straight
-    line between their clear skies, and lies between the two indices. Gaps of an hour in measured minutes of a clear
-    day: mean error 1.6 W/m2, with an index by time alone 3.9, with a straight line 4.5.
+    the sun 4 degrees high and 1.03 at noon). So the index is the straight line between the seen values over the
+    straight line between their clear skies, and lies between the two indices. Gaps of an hour in measured minutes of a
+    clear day: mean error 1.6 W/m2, with an index by time alone 3.9, with a straight line 4.5.
 
     A gap is filled as a whole or not at all:
 
