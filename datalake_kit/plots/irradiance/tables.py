@@ -18,11 +18,11 @@ from datalake_kit.plots.lettering import drawable, families, text_width, wrap_te
 
 __all__ = ["draw_flags", "draw_header", "draw_years"]
 
-_LINE = 0.165  # inches from line to line
+_LINE = 0.16  # inches from line to line
 _NAME = 15.0  # points
 _LONG_NAME = 11.0
 _EDGE = 0.3  # inches, right of the header
-_MOST = 6  # lines of a header below the name
+_MOST = 8  # lines of a header
 _ROWS = 4
 
 
@@ -33,12 +33,13 @@ def draw_header(figure: Figure, point: PointSeries, *, left: float, top: float) 
     name = drawable(" ".join(str(place.get("name") or place.get("point_id") or "A point").split()))
     size = _NAME if text_width(name, _NAME, bold=True) <= room else _LONG_NAME
     at = top
-    for line in _cut(wrap_text(name, room, size, bold=True), 2):
+    named = _cut(wrap_text(name, room, size, bold=True), 2)
+    for line in named:
         _write(figure, left / width, 1 - at / height, line, size=size, weight="bold")
         at += size / 72 * 1.25
     at += 0.03
     lines = [line for parts in _header_lines(point) for line in labels.join_lines(list(map(drawable, parts)), room)]
-    for line in _cut(lines, _MOST):
+    for line in _cut(lines, _MOST - len(named)):
         weight = "bold" if line.startswith("synthetic") else "normal"
         _write(figure, left / width, 1 - at / height, line, size=style.SMALLEST_TEXT, weight=weight)
         at += _LINE
@@ -79,11 +80,16 @@ def _where(point: PointSeries) -> list[str]:
 def draw_flags(ax: Axes, point: PointSeries) -> None:
     """Write how many steps each flag marks, most first, and which flags found nothing."""
     found = flags(point.frame, point.position).fillna(False).sum().sort_values(ascending=False)
+    of_files = found.index.str.startswith("flag_")  # what the files say of a step is no verdict of ours
+    stated, found = found[of_files], found[~of_files]
     rows = []
     for name, count in found[found > 0].head(_ROWS).items():
         sign, colour = style.mark("fail" if str(name).endswith(("possible", "nonzero")) else "warn")
         rows.append((f"{sign}: {str(name).replace('_', ' ')}", _share(int(count), len(point.values)), colour))
-    more = int((found > 0).sum()) - len(rows)
+    for name, count in stated[stated > 0].head(_ROWS - len(rows)).items():
+        text = str(name).removeprefix("flag_").replace("_", " ")
+        rows.append((f"the files say: {text}", _share(int(count), len(point.values)), style.TEXT))
+    more = int((found > 0).sum() + (stated > 0).sum()) - len(rows)
     below = [f"and {more} more flags"] if more > 0 else []
     clean = int((found == 0).sum())
     if clean:
