@@ -23,7 +23,7 @@ Array = np.ndarray[Any, Any]
 
 THREADS = 2
 DAY = 86_400_000_000  # microseconds
-LEAST_ROWS, MOST_ROWS, BLOCKS = 800_000, 5_000_000, 8
+LEAST_ROWS, MOST_ROWS, BLOCKS = 1_200_000, 5_000_000, 8
 _TIME = pa.timestamp("us")
 
 
@@ -118,37 +118,46 @@ class SortedRows:
         read = partial(_read, after=after, upto=upto, schema=self.schema)
         pieces = [p for p in _mapped(read, self.opened) if p.num_rows]
         ids = sorted(set().union(*(p.ids for p in pieces)))
-        codes, times = _codes(pieces, ids), _joined([p.time for p in pieces], np.dtype("i8"))
-        counts = self._counts(pieces, codes, times, len(ids))
-        starts = np.concatenate([[0], np.cumsum(np.bincount(codes, minlength=len(ids)))])
-        order, times = _sorted(codes, times, ids)
-        del codes
+        runs = _runs(pieces, ids)
+        counts = self._counts(pieces, runs)
+        starts = np.concatenate([[0], np.cumsum(runs.sum(axis=1))])
+        order, times = _sorted(pieces, runs, ids)
         columns = {"time": pa.array(times).view(_TIME)}
         for number, named in enumerate(self.schema):
             column = pa.chunked_array([p.columns[number] for p in pieces], named.type).combine_chunks()
             for piece in pieces:
                 piece.columns[number] = None  # a column lies in memory twice at most
             columns[named.name] = column.take(order)
+            del column
+            pa.default_memory_pool().release_unused()  # it keeps what is freed, as much again as is in use
         return Block(ids, starts, pa.table(columns), counts)
 
-    def _counts(self, pieces: list[_Piece], codes: Array, times: Array, points: int) -> Array:
-        day = times // DAY - day_number(self.first)
-        wrong = (day < 0) | (day >= self.days)
-        if wrong.any():
-            number = int(np.searchsorted(np.cumsum([p.num_rows for p in pieces]), int(wrong.argmax()), side="right"))
-            raise DataError(f"{pieces[number].file} holds rows of other days than its name says. Extract it again.")
-        counted = np.bincount(codes.astype("i8") * self.days + day, minlength=points * self.days)
-        return counted.reshape(points, self.days)
+    def _counts(self, pieces: list[_Piece], runs: Array) -> Array:
+        """Return the rows by point and day, as the pieces have them."""
+        counted = np.zeros((len(runs), self.days), "i8")
+        for number, piece in enumerate(pieces):
+            if int(piece.time.min()) // DAY == int(piece.time.max()) // DAY:
+                day = np.array([piece.time[0] // DAY - day_number(self.first)])
+            else:
+                day = piece.time // DAY - day_number(self.first)
+            if (day < 0).any() or (day >= self.days).any():
+                raise DataError(f"{piece.file} holds rows of other days than its name says. Extract it again.")
+            if len(day) == 1:
+                counted[:, day[0]] += runs[:, number]
+            else:
+                points = np.repeat(np.arange(len(runs)), runs[:, number])
+                np.add.at(counted, (points, day), 1)
+        return counted
 
 
 @dataclass
 class _Piece:
-    """The rows of one file for a block: ids and where they stand, times in microseconds, columns."""
+    """The rows of one file for a block, sorted by point: ids in order, how many rows each has; times, columns."""
 
     file: Path
     ids: list[str]
-    places: Array
-    time: Array
+    runs: Array
+    time: Array  # microseconds
     columns: list[Any]
 
     @property
@@ -157,12 +166,10 @@ class _Piece:
 
     def only(self, wanted: Array) -> _Piece:
         """Return the rows that are wanted, with the ids that they have."""
-        places = self.places[wanted]
-        used = np.flatnonzero(np.bincount(places, minlength=len(self.ids)))
-        renumbered = np.zeros(len(self.ids), "i4")
-        renumbered[used] = np.arange(len(used))
+        runs = np.bincount(np.repeat(np.arange(len(self.ids)), self.runs)[wanted], minlength=len(self.ids))
+        ids = [name for name, rows in zip(self.ids, runs, strict=True) if rows]
         columns = [c.filter(pa.array(wanted)) for c in self.columns]
-        return _Piece(self.file, [self.ids[n] for n in used], renumbered[places], self.time[wanted], columns)
+        return _Piece(self.file, ids, runs[runs > 0], self.time[wanted], columns)
 
 
 def _less(one: str | None, other: str | None, *, equal: bool = False) -> bool:
@@ -216,15 +223,23 @@ def _cuts(opened: list[_Open]) -> list[str]:
 def _read(opened: _Open, *, after: str | None, upto: str | None, schema: pa.Schema) -> _Piece:
     groups, more = opened.groups_between(after, upto)
     table = _row_groups(opened, groups, schema)
-    ids, places = _ids(opened.part.file, table)
-    piece = _Piece(opened.part.file, ids, places, _time(opened.part.file, table), [_column(table, n) for n in schema])
+    piece = _piece(opened.part.file, table, schema)
     _check_day(opened.part, piece.time)
     if more:
-        between = [(after is None or i > after) and (upto is None or i <= upto) for i in ids]
-        piece = piece.only(np.array(between, bool)[places])
+        between = [(after is None or i > after) and (upto is None or i <= upto) for i in piece.ids]
+        piece = piece.only(np.repeat(np.array(between, bool), piece.runs))
     if opened.part.keep:
         piece = piece.only(np.isin(piece.time // DAY, [day_number(d) for d in opened.part.keep]))
     return piece
+
+
+def _piece(file: Path, table: pa.Table, schema: pa.Schema) -> _Piece:
+    ids, places = _ids(file, table)
+    time, columns = _time(file, table), [_column(table, n) for n in schema]
+    if (np.diff(places) < 0).any():
+        order = np.argsort(places, kind="stable")
+        time, columns = time[order], [c.take(pa.array(order)) for c in columns]
+    return _Piece(file, ids, np.bincount(places, minlength=len(ids)), time, columns)
 
 
 def _row_groups(opened: _Open, groups: list[int], schema: pa.Schema) -> pa.Table:
@@ -238,13 +253,20 @@ def _row_groups(opened: _Open, groups: list[int], schema: pa.Schema) -> pa.Table
 
 
 def _ids(file: Path, table: pa.Table) -> tuple[list[str], Array]:
+    """Return the ids in order, and for each row the number of its own."""
     column = table["point_id"]
     if column.null_count:
         raise DataError(f"{file} holds rows without a point. Extract it again.")
     if not pa.types.is_dictionary(column.type):
         column = column.dictionary_encode()
     joined = column.combine_chunks()
-    return joined.dictionary.to_pylist(), joined.indices.to_numpy(zero_copy_only=False)
+    named, places = joined.dictionary.to_pylist(), joined.indices.to_numpy(zero_copy_only=False)
+    ids = sorted(named)
+    if ids == named:
+        return ids, places
+    rank = np.empty(len(ids), "i4")
+    rank[sorted(range(len(ids)), key=named.__getitem__)] = np.arange(len(ids))
+    return ids, rank[places]
 
 
 def _time(file: Path, table: pa.Table) -> Array:
@@ -256,45 +278,62 @@ def _time(file: Path, table: pa.Table) -> Array:
 
 
 def _check_day(part: Part, time: Array) -> None:
-    if part.day is not None and len(time) and (time // DAY != day_number(part.day)).any():
+    if part.day is not None and len(time) and {time.min() // DAY, time.max() // DAY} != {day_number(part.day)}:
         raise DataError(f"{part.file} holds rows of another day than {part.day}. Extract the day again.")
 
 
 def _column(table: pa.Table, named: pa.Field) -> Any:
     if named.name not in table.column_names:
         return pa.nulls(table.num_rows, named.type)
-    column = table[named.name].combine_chunks()
+    column = table[named.name].combine_chunks()  # what a reader decodes into is larger than its rows
     return column if column.type == named.type else column.cast(named.type)
 
 
-def _codes(pieces: list[_Piece], ids: list[str]) -> Array:
-    """Return the number of the point of each row, among the ids in order."""
+def _runs(pieces: list[_Piece], ids: list[str]) -> Array:
+    """Return how many rows each point (row) has in each piece (column)."""
     number = {name: n for n, name in enumerate(ids)}
-    kind = np.dtype("i2") if len(ids) < 2**15 else np.dtype("i4")  # numpy sorts 16 bits much faster
-    return _joined([np.array([number[i] for i in p.ids], kind)[p.places] for p in pieces], kind).astype(kind)
+    runs = np.zeros((len(ids), len(pieces)), "i8")
+    for column, piece in enumerate(pieces):
+        runs[[number[i] for i in piece.ids], column] = piece.runs
+    return runs
 
 
-def _joined(arrays: list[Array], kind: np.dtype[Any]) -> Array:
-    return np.concatenate(arrays) if arrays else np.array([], kind)
+def _sorted(pieces: list[_Piece], runs: Array, ids: list[str]) -> tuple[pa.Array, Array]:
+    """Return the order of the rows by point and time, and the times in that order.
 
-
-def _sorted(codes: Array, times: Array, ids: list[str]) -> tuple[pa.Array, Array]:
-    """Return the order of the rows by point and time, and the times in that order."""
-    order = np.argsort(codes, kind="stable")
-    if (_later(codes, times, order) < 0).any():
-        order = np.lexsort((times, codes))
-    twice = _later(codes, times, order) == 0
+    The runs of a point, one piece after another, are that order already when the pieces are days in order.
+    """
+    order, ends = _by_point(runs), np.cumsum(runs.sum(axis=1))
+    times = (np.concatenate([p.time for p in pieces]) if pieces else np.array([], "i8"))[order]
+    for piece in pieces:
+        del piece.time
+    later = _later(times, ends)
+    if (later < 0).any():
+        moved = np.lexsort((times, np.repeat(np.arange(len(ids)), runs.sum(axis=1))))
+        order, times = order[moved], times[moved]
+        later = _later(times, ends)
+    twice = later == 0
     if twice.any():
-        row = order[int(twice.argmax())]
+        row = int(twice.argmax())
         when = np.datetime64(int(times[row]), "us")
-        raise DataError(f"The point {ids[codes[row]]} is held twice at {when}: extract that day again.")
-    return pa.array(order.astype("u4")), times[order]
+        point = ids[int(np.searchsorted(ends, row, side="right"))]
+        raise DataError(f"The point {point} is held twice at {when}: extract that day again.")
+    return pa.array(order), times
 
 
-def _later(codes: Array, times: Array, order: Array) -> Array:
+def _by_point(runs: Array) -> Array:
+    """Return the numbers of all rows, which lie piece after piece, in order of points and then pieces."""
+    inside = np.cumsum(runs, axis=0) - runs
+    before = np.concatenate([[0], np.cumsum(runs.sum(axis=0))[:-1]])
+    lengths = runs.ravel()
+    moved = (inside + before).ravel() - (np.cumsum(lengths) - lengths)
+    return np.repeat(moved.astype("i4"), lengths) + np.arange(lengths.sum(), dtype="i4")
+
+
+def _later(times: Array, ends: Array) -> Array:
     """Return the time from each row to the next of the same point; 1 to the next point."""
-    later = np.diff(times[order])
-    later[np.diff(codes[order]) != 0] = 1
+    later = np.diff(times)
+    later[ends[:-1] - 1] = 1
     return later
 
 

@@ -23,6 +23,7 @@ __all__ = [
     "INFO",
     "MADE_FROM",
     "Rewrite",
+    "count_days",
     "count_rows",
     "encode_info",
     "remove_file",
@@ -75,12 +76,17 @@ def write_rows(
 ) -> int:
     """Write tables as row groups of one file, time delta-encoded; return the rows.
 
-    `metadata` is called when all tables are written, so it may tell of them.
+    `metadata` is called when all tables are written, so it may tell of them. Statistics are kept of the columns by which
+    readers leave row groups unread.
     """
     rows = 0
-    names = [n for n in schema.names if n != "time"]
     with pq.ParquetWriter(
-        path, schema, compression="zstd", use_dictionary=names, column_encoding={"time": "DELTA_BINARY_PACKED"}
+        path,
+        schema,
+        compression="zstd",
+        use_dictionary=[n for n in schema.names if n != "time"],
+        column_encoding={"time": "DELTA_BINARY_PACKED"},
+        write_statistics=[n for n in schema.names if n in ("time", "point_id")],
     ) as writer:
         for group in groups:
             writer.write_table(group, row_group_size=max(1, group.num_rows))
@@ -96,7 +102,18 @@ def group_points(rows: pa.Table, starts: Array, points: int) -> Iterator[pa.Tabl
         yield rows.slice(starts[begin], starts[end] - starts[begin])
 
 
-def count_rows(path: Path, first: date, days: int, *, point: str | None = None) -> dict[str, Array]:
+def count_days(path: Path, first: date, days: int) -> Array:
+    """Read a written file of one point again and return its rows by day; raises as `count_rows`."""
+    with pq.ParquetFile(pa.OSFile(str(path))) as file:
+        time = file.read(columns=["time"], use_threads=False)["time"].cast(pa.int64()).to_numpy()
+    begins = (day_number(first) + np.arange(days + 1)) * DAY
+    counted: Array = np.diff(np.searchsorted(time, begins))
+    if (np.diff(time) <= 0).any() or counted.sum() != len(time):
+        raise _unsorted(path)
+    return counted
+
+
+def count_rows(path: Path, first: date, days: int) -> dict[str, Array]:
     """Read a written file again and return the rows of each point by day.
 
     Raises
@@ -106,37 +123,38 @@ def count_rows(path: Path, first: date, days: int, *, point: str | None = None) 
     """
     counts: dict[str, Array] = {}
     last: tuple[str, int] | None = None
-    wanted = ["time"] if point is not None else ["point_id", "time"]
-    with pq.ParquetFile(path, read_dictionary=["point_id"] if point is None else None) as file:
+    with pq.ParquetFile(path, read_dictionary=["point_id"]) as file:
         for number in range(file.num_row_groups):
-            table = file.read_row_group(number, columns=wanted, use_threads=False)
-            last = _count(table, point, counts, last, (day_number(first), days, path))
+            table = file.read_row_group(number, columns=["point_id", "time"], use_threads=False)
+            last = _count(table, counts, last, (day_number(first), days, path))
     return counts
 
 
 def _count(
-    table: pa.Table, point: str | None, counts: dict[str, Array], last: tuple[str, int] | None, where: Any
+    table: pa.Table, counts: dict[str, Array], last: tuple[str, int] | None, where: Any
 ) -> tuple[str, int] | None:
     first, days, path = where
     time = table["time"].cast(pa.int64()).to_numpy()
     if not len(time):
         return last
-    ids, codes = _points(table, point)
+    ids, codes = _points(table)
     day = time // DAY - first
     falls = (np.diff(codes) < 0) | ((np.diff(codes) == 0) & (np.diff(time) <= 0))
     begins_before = last is not None and (ids[codes[0]], int(time[0])) <= last
     if falls.any() or begins_before or (day < 0).any() or (day >= days).any():
-        raise DataError(f"The file was not written sorted by point and time: {path}. Run it again; is the disk sound?")
+        raise _unsorted(path)
     counted = np.bincount(codes.astype("i8") * days + day, minlength=len(ids) * days).reshape(len(ids), days)
     for name, row in zip(ids, counted, strict=True):
         counts[name] = counts.get(name, 0) + row
     return ids[codes[-1]], int(time[-1])
 
 
-def _points(table: pa.Table, point: str | None) -> tuple[list[str], Array]:
+def _unsorted(path: Path) -> DataError:
+    return DataError(f"The file was not written sorted by point and time: {path}. Run it again; is the disk sound?")
+
+
+def _points(table: pa.Table) -> tuple[list[str], Array]:
     """Return the ids in order, and for each row the number of its own."""
-    if point is not None:
-        return [point], np.zeros(table.num_rows, "i2")
     joined = table["point_id"].combine_chunks()
     names = joined.dictionary.to_pylist()
     order = sorted(range(len(names)), key=names.__getitem__)
