@@ -113,18 +113,34 @@ def below_limit(values: pd.Series, *, limit: str = "possible") -> pd.Series:
     return values < _LOWEST[limit]
 
 
-def named_bits(quality_flag: pd.Series, masks: Sequence[int], meanings: Sequence[str]) -> pd.DataFrame:
-    """Return a boolean column for each bit that the file names (flag_masks and flag_meanings); NA where no flag is.
+def named_bits(
+    quality_flag: pd.Series,
+    masks: Sequence[int] | None = None,
+    meanings: Sequence[str] = (),
+    *,
+    values: Sequence[int] | None = None,
+) -> pd.DataFrame:
+    """Return a boolean column for each flag that the file names; NA where no flag is.
 
-    Bits without a name stay where they are, in the integer; none is invented here.
+    As CF defines it: with `masks` (flag_masks) alone a bit that is set, with `values` (flag_values) alone the number
+    itself, with both the number of the masked bits. What has no name stays in the integer; none is invented here.
 
     >>> named_bits(pd.Series([0, 3]), [1, 2], ["sea", "cloudy"]).to_dict("list")
     {'sea': [False, True], 'cloudy': [False, True]}
+    >>> named_bits(pd.Series([0, 2]), values=[1, 2], meanings=["sea", "cloudy"]).to_dict("list")
+    {'sea': [False, False], 'cloudy': [False, True]}
     """
-    if len(masks) != len(meanings):
-        raise DataError(f"{len(masks)} masks and {len(meanings)} meanings: each bit needs one of both.")
-    values = quality_flag.astype("Int64")
-    return pd.DataFrame({name: (values & int(mask)) != 0 for mask, name in zip(masks, meanings, strict=True)})
+    for numbers, kind in ((masks, "masks"), (values, "values")):
+        if numbers is not None and len(numbers) != len(meanings):
+            raise DataError(f"{len(numbers)} {kind} and {len(meanings)} meanings: each flag needs one of both.")
+    if masks is None and values is None:
+        raise DataError("Neither masks nor values were given: without them no flag has a name.")
+    found = quality_flag.astype("Int64")
+    named = {}
+    for number, name in enumerate(meanings):
+        bits = found if masks is None else found & int(masks[number])
+        named[name] = bits != 0 if values is None else bits == int(values[number])
+    return pd.DataFrame(named, index=quality_flag.index)
 
 
 def above_clear_sky(ghi: pd.Series, ghi_clear: pd.Series, *, factor: float = 1.3, offset: float = 30.0) -> pd.Series:
@@ -269,7 +285,7 @@ def _named_flags(frame: pd.DataFrame) -> dict[str, pd.Series]:
     found: dict[str, pd.Series] = {}
     for column, bits in frame.attrs.get("flags", {}).items():
         if column in frame:
-            named = named_bits(frame[column], bits["masks"], bits["meanings"])
+            named = named_bits(frame[column], **bits)
             found |= {f"flag_{name}": named[name].fillna(False).astype(bool) for name in named}
     return found
 

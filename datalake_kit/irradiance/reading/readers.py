@@ -6,19 +6,20 @@ import itertools
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from datalake_kit.errors import UnreadableFileError
+from datalake_kit.irradiance.describing.flag_attributes import parse_flags
 from datalake_kit.irradiance.describing.points import Grid
 from datalake_kit.irradiance.describing.product import Product, Variable
 from datalake_kit.irradiance.reading.cells import Cells
 from datalake_kit.irradiance.reading.packing import DECODING, NETCDF_LOCK, Packing
 from datalake_kit.irradiance.reading.rejects import DAMAGE, RejectedFileError, UnsupportedLayoutError, damage_as_reject
 from datalake_kit.irradiance.reading.sources import LocalSource, Source, open_source
+from datalake_kit.irradiance.reading.times import Stated, read_netcdf_time, read_time
 from datalake_kit.storage import Place
 from datalake_kit.storage.s3 import ReplacedError
 
@@ -103,17 +104,10 @@ def read_header(place: Place, product: Product) -> Header:
                     "missing variable", f"no coordinate {name!r}; it has {', '.join(file.variables)}"
                 )
             axes.append(np.asarray(file.variables[name][:]))
-        named = {v.column: _flag_bits(file.variables.get(v.name)) for v in product.variables}
+        named = {
+            v.column: parse_flags(vars(file.variables[v.name])) for v in product.variables if v.name in file.variables
+        }
         return Header(Grid(*axes), str(getattr(file, "title", "")), {c: bits for c, bits in named.items() if bits})
-
-
-def _flag_bits(variable: Any) -> dict[str, list[Any]]:
-    """Return flag_masks and flag_meanings when a variable has both and they fit; nothing is invented otherwise."""
-    masks, meanings = getattr(variable, "flag_masks", None), getattr(variable, "flag_meanings", None)
-    if masks is None or meanings is None:
-        return {}
-    numbers, words = [int(m) for m in np.atleast_1d(masks)], str(meanings).split()
-    return {"masks": numbers, "meanings": words} if len(numbers) == len(words) else {}
 
 
 def read_file(place: Place, wanted: Wanted, slot: datetime) -> CellValues:
@@ -175,7 +169,7 @@ def _read_chunks(source: Source, wanted: Wanted, slot: datetime) -> CellValues:
 def _find_all(file: h5py.File, wanted: Wanted, slot: datetime) -> _Found:
     """Check a file as h5py opens it; find its coordinates and the cells of each variable."""
     from datalake_kit.irradiance.reading.chunks import find_cells
-    from datalake_kit.irradiance.reading.datasets import find_axis, open_dataset, packing_of, read_attribute
+    from datalake_kit.irradiance.reading.datasets import find_axis, open_dataset, packing_of
 
     product = wanted.product
     if file.userblock_size:
@@ -187,7 +181,7 @@ def _find_all(file: h5py.File, wanted: Wanted, slot: datetime) -> _Found:
         _check_shape(variable.name, opened.shape, wanted.grid)
         found.packing[variable.column] = packing_of(opened)
         found.cells[variable.column] = find_cells(opened, wanted.cells)
-    _check_time(read_attribute(file, product.time_attribute), product, slot)
+    _check_time(read_time(file, product), product, slot)
     return found
 
 
@@ -197,8 +191,7 @@ def _read_netcdf(source: Source, wanted: Wanted, slot: datetime, why: str) -> Ce
         _check_names(file.variables, wanted)
         axes = [np.asarray(file.variables[n][:]) for n in (product.latitude, product.longitude)]
         _check_grid(axes[0], axes[1], wanted.grid)
-        stated = getattr(file, product.time_attribute, None) if product.time_attribute else None
-        _check_time(stated, product, slot)
+        _check_time(read_netcdf_time(file, product), product, slot)
         packed, packing = {}, {}
         for variable in wanted.variables:
             values = file.variables[variable.name]
@@ -245,31 +238,15 @@ def _check_shape(name: str, shape: tuple[int, ...], grid: Grid) -> None:
         )
 
 
-def _check_time(stated: Any, product: Product, slot: datetime) -> None:
+def _check_time(stated: Stated, product: Product, slot: datetime) -> None:
     """Compare the time inside with that of the name; half a step apart is still the same slot."""
     if stated is None:
         return
-    text = stated.decode() if isinstance(stated, bytes) else str(stated)
-    inside = _time_of(text)
-    if inside is None:
-        raise RejectedFileError("other time", f"{product.time_attribute} is no time: {text!r}")
-    if abs(inside - slot) >= product.step / 2:
-        raise RejectedFileError("other time", f"the name says {slot:%Y-%m-%d %H:%M}, the file {text}")
-
-
-def _time_of(text: str) -> datetime | None:
-    """Return a time in UTC; None when it is none. Python reads ISO 8601 much faster than pandas, which reads more."""
-    try:
-        inside = datetime.fromisoformat(text)
-    except ValueError:
-        try:
-            stated: Any = pd.Timestamp(text)
-        except ValueError:
-            return None
-        if stated is pd.NaT:
-            return None
-        inside = stated.to_pydatetime(warn=False)
-    return inside.replace(tzinfo=UTC) if inside.tzinfo is None else inside.astimezone(UTC)
+    if isinstance(stated, str):
+        where = product.time_attribute or product.time_variable
+        raise RejectedFileError("other time", f"{where} is no time: {stated!r}")
+    if abs(stated + product.slot_shift - slot) >= product.step / 2:
+        raise RejectedFileError("other time", f"the name says {slot:%Y-%m-%d %H:%M}, the file {stated.isoformat()}")
 
 
 @contextmanager
