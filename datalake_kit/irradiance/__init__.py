@@ -22,6 +22,7 @@ from datalake_kit.irradiance.deriving.variability import ramps, variability
 from datalake_kit.irradiance.describing.point_forms import index_points
 from datalake_kit.irradiance.describing.points import Grid, locate_points, read_points
 from datalake_kit.irradiance.describing.product import Product, Variable, find_product
+from datalake_kit.irradiance.exchange.export import export
 from datalake_kit.irradiance.exchange.pvgis import read_pvgis
 from datalake_kit.irradiance.exchange.stations import read_bsrn, read_surfrad
 from datalake_kit.irradiance.extracting.accounts import missing_slots, rejects
@@ -44,6 +45,7 @@ from datalake_kit.irradiance.judging.quality import (
     summarise_flags,
     upper_limit,
 )
+from datalake_kit.irradiance.judging.resampling import to_step
 from datalake_kit.irradiance.judging.solar import clear_sky, clear_sky_index, solar_position, sun_times
 from datalake_kit.irradiance.reading.planes import read_plane
 from datalake_kit.irradiance.stored.catalog import Registration, register_table
@@ -76,6 +78,7 @@ __all__ = [
     "duration",
     "energy",
     "exceedance",
+    "export",
     "extract",
     "fill_gaps",
     "find_product",
@@ -106,6 +109,7 @@ __all__ = [
     "stuck",
     "summarise_flags",
     "sun_times",
+    "to_step",
     "typical_day",
     "upper_limit",
     "variability",
