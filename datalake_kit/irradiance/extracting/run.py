@@ -28,7 +28,7 @@ from datalake_kit.irradiance.extracting.ways import Way, run_days
 from datalake_kit.irradiance.extracting.workers import Outcome, Outcomes
 from datalake_kit.irradiance.reading.readers import Header
 from datalake_kit.irradiance.stored import daily
-from datalake_kit.storage import Place, place
+from datalake_kit.storage import Place, for_each, place
 
 __all__ = ["extract"]
 
@@ -191,12 +191,13 @@ def _jobs(planned: Plan, wanted: pd.DataFrame, table: Place, *, variables: Any, 
 
 def _kept(jobs: list[DayJob]) -> dict[date, daily.DayManifest]:
     """Return the manifests of finished days whose inputs have not changed and whose files could all be reached."""
-    kept = {}
-    for job in jobs:
-        manifest = daily.finished_manifest(job.table, job.day)
-        if manifest is not None and manifest.inputs == manifest_of(job).inputs and not _may_pass(manifest):
-            kept[job.day] = manifest
-    return kept
+    days = {daily.day_folder(job.table, job.day): job.day for job in jobs}
+    finished = for_each(lambda folder: daily.finished_manifest(folder.parent, days[folder]), list(days))
+    return {
+        job.day: manifest
+        for job, manifest in zip(jobs, finished, strict=True)
+        if manifest is not None and manifest.inputs == manifest_of(job).inputs and not _may_pass(manifest)
+    }
 
 
 def _may_pass(manifest: daily.DayManifest) -> bool:

@@ -76,8 +76,8 @@ def write_rows(
 ) -> int:
     """Write tables as row groups of one file, time delta-encoded; return the rows.
 
-    `metadata` is called when all tables are written, so it may tell of them. Statistics are kept of the columns by which
-    readers leave row groups unread.
+    `metadata` is called when all tables are written, so it may tell of them. Statistics are kept of the columns by
+    which readers leave row groups unread.
     """
     rows = 0
     with pq.ParquetWriter(
