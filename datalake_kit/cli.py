@@ -52,8 +52,8 @@ def _exit_codes() -> Iterator[None]:
         _fail(error, 1)
     except DatalakeKitError as error:
         _fail(error, 2)
-    except KeyboardInterrupt:
-        _fail("interrupted", 130)
+    except KeyboardInterrupt as error:
+        _fail(str(error) or "interrupted", 130)
     except BrokenPipeError:
         sys.stderr.close()  # the reader has gone; nothing is left to say
         raise typer.Exit(0) from None
@@ -294,11 +294,12 @@ def health(
 
 @app.command()
 def extract(
-    files: Annotated[str, typer.Argument(help="Folder or glob of NetCDF files.")],
-    points: Annotated[Path, typer.Option(help="CSV with point_id, latitude, longitude.")],
-    out: Annotated[Path, typer.Option(help="Folder of the daily Parquet files.")],
+    files: Annotated[str, typer.Argument(help="Folder, pattern or s3:// prefix of NetCDF files.")],
+    points: Annotated[Path, typer.Option(help="CSV with point_id, latitude, longitude (or row, column), or GeoJSON.")],
+    out: Annotated[str, typer.Option(help="Folder or s3:// prefix of the daily Parquet files.")],
     max_distance_km: Annotated[float, typer.Option(help="Refuse points farther from the centre of a cell.")] = 5.0,
     on_masked: Annotated[Literal["raise", "keep"], typer.Option(help="Points on sea: refuse, or keep gaps.")] = "raise",
+    workers: Annotated[int | None, typer.Option(help="Processes; else as many as the work and the cores are.")] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Extract time series of points from satellite files. Files that cannot be read are listed as rejects."""
@@ -306,7 +307,13 @@ def extract(
         from datalake_kit import irradiance
 
         result = irradiance.extract(
-            files, points, out, on_masked=on_masked, max_distance_km=max_distance_km, progress=not as_json
+            files,
+            points,
+            out,
+            on_masked=on_masked,
+            max_distance_km=max_distance_km,
+            workers=workers,
+            progress=not as_json,
         )
         if as_json:
             _print_json({k: _plain(v) for k, v in vars(result).items()})
