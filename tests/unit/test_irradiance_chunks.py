@@ -20,6 +20,7 @@ from datalake_kit.irradiance.reading import readers
 from datalake_kit.irradiance.reading.cells import Cells, Layout, Plan
 from datalake_kit.irradiance.reading.packing import decode
 from datalake_kit.irradiance.reading.readers import CellValues, RejectedFileError, Wanted, read_file
+from datalake_kit.irradiance.reading.sources import open_source
 from tests import satellite
 
 ROWS = np.array([0, 39, 7, 20, 20, 35, 12])
@@ -94,7 +95,7 @@ def test_latitudes_may_rise(tmp_path: Path) -> None:
     axes = (satellite.LATITUDE[::-1], satellite.LONGITUDE)
     found = read(make(tmp_path / NAME, axes=axes, **DEFLATED), grid=Grid(*axes))
     np.testing.assert_array_equal(found.packed["v"], CELLS[0, ROWS, COLUMNS])
-    with pytest.raises(RejectedFileError, match="not those of the first file"):
+    with pytest.raises(RejectedFileError, match="not those of the table's grid"):
         read(tmp_path / NAME)
 
 
@@ -283,3 +284,18 @@ def test_any_byte_may_change_and_nothing_but_a_reject_is_raised(plain: Path, sha
     except RejectedFileError:
         return
     assert {len(packed) for packed in found.packed.values()} == {len(ROWS)}
+
+
+def test_a_header_says_the_same_by_either_way(tmp_path: Path) -> None:
+    slot = satellite.DAY
+    place = satellite.write_file(tmp_path, slot)
+    with netCDF4.Dataset(place, "a") as file:
+        file.title = "Größe"
+        file.variables["quality_flag"].setncatts({"flag_masks": np.array([1, 2], "u1"), "flag_meanings": "sea cloudy"})
+    with open_source(place) as source:
+        parsed, other = readers._parse_header(source, MSG_MDSSFTD), readers._read_netcdf_header(source, MSG_MDSSFTD)
+    assert (parsed.title, parsed.flags) == (other.title, other.flags)
+    assert parsed.title == "Größe"
+    assert parsed.flags == {"quality_flag": {"masks": [1, 2], "meanings": ["sea", "cloudy"]}}
+    assert parsed.grid.same(other.grid.latitude, other.grid.longitude)
+    assert parsed.grid.latitude.dtype == other.grid.latitude.dtype

@@ -96,7 +96,50 @@ def read_header(place: Place, product: Product) -> Header:
     OSError
         It cannot be reached.
     """
-    with damage_as_reject(), open_source(place) as source, NETCDF_LOCK, open_netcdf(source) as file:
+    with damage_as_reject(), open_source(place) as source:
+        try:
+            return _parse_header(source, product)
+        except (UnreadableFileError, FileNotFoundError, PermissionError):
+            raise
+        except (UnsupportedLayoutError, *DAMAGE):  # netCDF4 reads it all, or says what is wrong with it
+            return _read_netcdf_header(source, product)
+
+
+def _parse_header(source: Source, product: Product) -> Header:
+    """Ask h5py, so that of an object on S3 little more than the header is fetched."""
+    from datalake_kit.irradiance.reading.datasets import find_axis, open_dataset, read_attribute
+
+    def ask(file: h5py.File) -> tuple[list[FoundAxis], Any, dict[str, dict[str, Any]]]:
+        opened = [open_dataset(file, name) for name in (product.latitude, product.longitude)]
+        if file.userblock_size or any(len(axis.shape) != 1 for axis in opened):
+            raise UnsupportedLayoutError("coordinates of more than one dimension, or a block before the file")
+        stated = {v.column: _flag_attributes(file[v.name]) for v in product.variables if v.name in file}
+        return [find_axis(axis) for axis in opened], read_attribute(file, "title"), stated
+
+    axes, title, stated = source.parse(ask)
+    contents = iter(source.read_many([axis.range for axis in axes if axis.range]))
+    values = [axis.of([next(contents)] if axis.range else []) for axis in axes]
+    grid = Grid(*(v.astype(v.dtype.newbyteorder("=")) for v in values))
+    named = {column: parse_flags(attributes) for column, attributes in stated.items()}
+    return Header(grid, _plain("" if title is None else title), {c: bits for c, bits in named.items() if bits})
+
+
+def _flag_attributes(variable: Any) -> dict[str, Any]:
+    found = {n: variable.attrs[n] for n in ("flag_masks", "flag_values", "flag_meanings") if n in variable.attrs}
+    return {n: _plain(v) if isinstance(v, str | bytes) or n == "flag_meanings" else v for n, v in found.items()}
+
+
+def _plain(stated: Any) -> str:
+    """Return a text that h5py gives as bytes or text; lists of texts are left to netCDF4."""
+    if isinstance(stated, np.ndarray) and stated.size == 1:
+        stated = stated.item()
+    if not isinstance(stated, str | bytes):
+        raise UnsupportedLayoutError(f"an attribute of type {type(stated).__name__} in place of text")
+    return stated.decode() if isinstance(stated, bytes) else str(stated)
+
+
+def _read_netcdf_header(source: Source, product: Product) -> Header:
+    with NETCDF_LOCK, open_netcdf(source) as file:
         axes = []
         for name in (product.latitude, product.longitude):
             if name not in file.variables:
@@ -228,7 +271,9 @@ def _check_names(named: Any, wanted: Wanted) -> None:
 
 def _check_grid(latitude: Array, longitude: Array, grid: Grid) -> None:
     if not grid.same(latitude, longitude):
-        raise RejectedFileError("other grid", f"{latitude.size} x {longitude.size} cells, not those of the first file")
+        raise RejectedFileError(
+            "other grid", f"{latitude.size} x {longitude.size} cells, not those of the table's grid"
+        )
 
 
 def _check_shape(name: str, shape: tuple[int, ...], grid: Grid) -> None:
