@@ -105,6 +105,15 @@ def test_ninja_files_have_three_comment_lines_and_kilowatts(tmp_path: Path) -> N
     assert table["irradiance_diffuse"].max() == pytest.approx(0.225, abs=1e-5)
 
 
+def test_a_diffuse_part_above_the_global_one_counts_as_the_global_one(tmp_path: Path) -> None:
+    frame = satellite()
+    frame["fraction_diffuse"] = 1.2
+    (path,) = export(frame, tmp_path / "pvgis.csv")
+    data = pvlib.iotools.read_pvgis_hourly(path)[0]
+    assert (data["poa_direct"] == 0).all()
+    np.testing.assert_allclose(data["poa_sky_diffuse"], frame["ghi"], atol=0.006)
+
+
 def test_sam_files_come_back_through_pvlib(tmp_path: Path, year: pd.DataFrame) -> None:
     (path,) = export(year, tmp_path / "sam.csv", format="sam")
     data, said = pvlib.iotools.read_nsrdb_psm4(path)

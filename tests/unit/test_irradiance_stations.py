@@ -269,6 +269,13 @@ WHOLE = {
 }
 
 
+def test_a_table_cut_short_between_lines_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "short.csv"
+    path.write_bytes(b"".join(hourly_csv().encode().splitlines(keepends=True)[:-4]))
+    with pytest.raises(UnreadableFileError, match=r"short\.csv .*ends within the table"):
+        read_pvgis(path)
+
+
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     kind=st.sampled_from(["surfrad", "bsrn", "pvgis"]),

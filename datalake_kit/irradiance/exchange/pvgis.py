@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import calendar
 import io
 import json
 import re
@@ -110,8 +109,6 @@ def _typical_year(path: str | storage.Place, text: str, year: int) -> pd.DataFra
     offset = place.get("irradiance time offset", place.get("irradiance_time_offset", 0.0))  # CSV's name, JSON's name
     station = _station(path, inputs, "PVGIS typical year", float(offset) * 3600)
     frame = make_frame(data.astype(float) + 0.0, station, path)
-    if calendar.isleap(year):
-        frame = frame.reindex(pd.date_range(frame.index[0], frame.index[-1], freq="h", name="time"))
     frame.attrs["typical_year"] = {"calendar_year": year, "months": years}
     return frame
 

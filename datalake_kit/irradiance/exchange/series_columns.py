@@ -37,8 +37,8 @@ def components(frame: pd.DataFrame, *, with_dni: bool = True) -> pd.DataFrame:
     ghi, dhi = frame["ghi"].astype(float), diffuse_of(frame)
     result = pd.DataFrame({"ghi": ghi, "dhi": dhi, "bhi": (ghi - dhi).clip(lower=0)})
     if with_dni:
-        known = frame["dni"].astype(float) if "dni" in frame else dni(frame)
-        result["dni"] = known if "dni" in frame else known.fillna(0.0).where(ghi.notna() & dhi.notna())
+        # Where ghi or dhi is a gap, dni being 0 does not hide it: they are checked themselves.
+        result["dni"] = frame["dni"].astype(float) if "dni" in frame else dni(frame).fillna(0.0)
     return result
 
 
