@@ -13,7 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from datalake_kit.irradiance.describing.product import MSG_MDSSFTD
 from datalake_kit.irradiance.reading import s3_source
+from datalake_kit.irradiance.reading.readers import read_header
 from datalake_kit.irradiance.reading.s3_source import S3Source, merge_ranges
 from datalake_kit.storage import S3Path, find_files
 from datalake_kit.storage.s3 import ReplacedError
@@ -109,6 +111,13 @@ def test_of_small_chunks_few_bytes_are_fetched_with_few_requests(
     assert source.read_many(found) == [content[o : o + n] for o, n in places]
     assert (server.count("GET") <= requests, server.count("HEAD")) == (True, 0)
     assert server.sent() < share * len(content)
+
+
+def test_the_grid_is_read_without_the_variables(full_size: dict[str, Path], server: CountingS3) -> None:
+    path = put(server, f"grid/{name_of(DAY)}", full_size["tiles"].read_bytes())
+    header = read_header(path, MSG_MDSSFTD)
+    assert header.grid.latitude.tolist() == (60 - 0.03 * np.arange(SIZE)).astype("f4").tolist()
+    assert server.sent() < 0.1 * full_size["tiles"].stat().st_size
 
 
 @pytest.mark.parametrize("chunks", ["default", "one"])

@@ -242,6 +242,20 @@ def test_blocks_of_points_give_the_same_files(days: Path, monkeypatch: pytest.Mo
     )
 
 
+def test_a_day_whose_points_lie_in_any_order_is_sorted(days: Path) -> None:
+    file = next(iter(sorted(days.glob("date=2025*/points.parquet"))))
+    table = pq.ParquetFile(file).read()
+    mixed = table.take(np.random.default_rng(5).permutation(table.num_rows))
+    day = date.fromisoformat(file.parent.name[5:])
+    sorted_rows = rows.SortedRows([rows.Part(file, day)], date(2025, 1, 1), 365)
+    pq.write_table(mixed, file.with_name("mixed.parquet"))
+    mixed_rows = rows.SortedRows([rows.Part(file.with_name("mixed.parquet"), day)], date(2025, 1, 1), 365)
+    (one,), (other,) = sorted_rows.blocks(), mixed_rows.blocks()
+    assert one.ids == other.ids
+    assert one.rows.equals(other.rows)
+    assert (one.counts == other.counts).all()
+
+
 def test_points_of_one_row_at_the_same_time_are_not_taken_for_one_twice(tmp_path: Path) -> None:
     write_days(tmp_path / "plants", "2025-01-31", 1, slots=[4])
     repartition(tmp_path / "plants", tmp_path / "points")
