@@ -123,7 +123,9 @@ def _values(column: str, values: list[pd.Series], said: dict[str, Any]) -> tuple
         attributes["units"] = _UNITS.get(units, units)
     flags = said.get("flags", {}).get(column)
     if flags:
-        attributes["flag_masks"] = np.array(flags["masks"], dtype="int32")
+        for kind in ("masks", "values"):
+            if kind in flags:
+                attributes[f"flag_{kind}"] = np.array(flags[kind], dtype="int32")
         attributes["flag_meanings"] = " ".join("_".join(str(m).split()) for m in flags["meanings"])
     joined = pd.concat(values, ignore_index=True)
     if isinstance(joined.dtype, pd.DatetimeTZDtype):

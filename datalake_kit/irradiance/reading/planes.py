@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from datalake_kit.errors import ConfigError, UnreadableFileError
-from datalake_kit.irradiance.describing.product import MSG_MDSSFTD, Product
+from datalake_kit.irradiance.describing.product import MSG_MDSSFTD, Product, product_of_name
 from datalake_kit.irradiance.reading.packing import NETCDF_LOCK
 from datalake_kit.irradiance.reading.readers import open_netcdf, read_header
 from datalake_kit.irradiance.reading.sources import open_source
@@ -18,7 +18,7 @@ __all__ = ["read_plane"]
 
 
 def read_plane(
-    file: str | Place, variable: str = "ghi", *, every: int = 1, product: Product = MSG_MDSSFTD
+    file: str | Place, variable: str = "ghi", *, every: int = 1, product: Product | None = None
 ) -> pd.DataFrame:
     """Return a variable of one file: latitudes as rows, longitudes as columns, NaN where it is masked.
 
@@ -30,7 +30,8 @@ def read_plane(
         Name in the file or column.
     every : int
         Take every n-th row and column; 4 is enough for a picture of the full disk.
-    product : Product
+    product : Product, optional
+        What the file looks like; found from its name when not given.
 
     Raises
     ------
@@ -46,8 +47,9 @@ def read_plane(
     """
     if every < 1:
         raise ConfigError(f"every is 1 or more, not {every}.")
-    (wanted,) = product.select([variable])
     path = place(file)
+    product = product or product_of_name(path.name) or MSG_MDSSFTD
+    (wanted,) = product.select([variable])
     try:
         header = read_header(path, product)
         with open_source(path) as source_of, NETCDF_LOCK, open_netcdf(source_of) as opened:

@@ -17,7 +17,7 @@ from datalake_kit.irradiance.reading.datasets import read_attribute
 if TYPE_CHECKING:
     import h5py
 
-__all__ = ["Stated", "read_netcdf_time", "read_time"]
+__all__ = ["Stated", "parse_time", "read_netcdf_time", "read_time"]
 
 Stated = datetime | str | None  # a time in UTC; what stands there and is none; nothing
 
@@ -51,7 +51,7 @@ def _stated(
 ) -> Stated:
     if product.time_attribute and product.slot_in != "time":
         text = _text(attribute(product.time_attribute))
-        return None if text is None else _parse(text) or text
+        return None if text is None else parse_time(text) or text
     found = variable(product.time_variable) if product.time_variable else None
     return None if found is None else _variable_time(np.asarray(found[0]), found[1])
 
@@ -76,7 +76,7 @@ def _text(stated: Any) -> str | None:
     return stated.decode("utf-8", "replace") if isinstance(stated, bytes) else str(stated)
 
 
-def _parse(text: str) -> datetime | None:
+def parse_time(text: str) -> datetime | None:
     """Return a time in UTC; None when it is none. Python reads ISO 8601 much faster than pandas, which reads more."""
     try:
         inside = datetime.fromisoformat(text)
