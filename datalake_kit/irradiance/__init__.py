@@ -22,6 +22,7 @@ from datalake_kit.irradiance.deriving.variability import ramps, variability
 from datalake_kit.irradiance.describing.point_forms import index_points
 from datalake_kit.irradiance.describing.points import Grid, locate_points, read_points
 from datalake_kit.irradiance.describing.product import Product, Variable, find_product
+from datalake_kit.irradiance.describing.scanning import geometric_offset, scan_time
 from datalake_kit.irradiance.exchange.export import export
 from datalake_kit.irradiance.exchange.pvgis import read_pvgis
 from datalake_kit.irradiance.exchange.stations import read_bsrn, read_surfrad
@@ -47,6 +48,7 @@ from datalake_kit.irradiance.judging.quality import (
 )
 from datalake_kit.irradiance.judging.resampling import to_step
 from datalake_kit.irradiance.judging.solar import clear_sky, clear_sky_index, solar_position, sun_times
+from datalake_kit.irradiance.reading.describe import describe
 from datalake_kit.irradiance.reading.planes import read_plane
 from datalake_kit.irradiance.stored.catalog import Registration, register_table
 from datalake_kit.irradiance.stored.months import compact
@@ -74,6 +76,7 @@ __all__ = [
     "compact",
     "compare",
     "daily_energy",
+    "describe",
     "dni",
     "duration",
     "energy",
@@ -83,6 +86,7 @@ __all__ = [
     "fill_gaps",
     "find_product",
     "flags",
+    "geometric_offset",
     "index_points",
     "locate_points",
     "missing",
@@ -103,6 +107,7 @@ __all__ = [
     "register_table",
     "rejects",
     "repartition",
+    "scan_time",
     "select_point",
     "solar_position",
     "step_change",
