@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
+import csv
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+import datalake_kit as dk
 from datalake_kit.errors import ConfigError, DataError, NotFoundError, PointNotFoundError
-from datalake_kit.irradiance import Grid, find_product, locate_points, read_points
+from datalake_kit.irradiance import Grid, extract, find_product, locate_points, read, read_points, repartition
 from datalake_kit.irradiance.describing.point_forms import index_points
 from datalake_kit.irradiance.describing.product import IODC_MDSSFTD, MSG_MDSSFTD
 from tests import satellite
@@ -23,8 +29,8 @@ def test_points_may_come_as_list_frame_or_csv(tmp_path: Path) -> None:
     expected = read_points(rows)
     frame = pd.DataFrame({"ID": [7, 8], "Lat": [45.0, 44.5], "Lon": ["8.0", 7.5]})
     frame.to_csv(tmp_path / "points.csv", index=False)
-    for given in (frame, frame.set_index("ID"), tmp_path / "points.csv", str(tmp_path / "points.csv")):
-        pd.testing.assert_frame_equal(read_points(given), expected)
+    for as_given in (frame, frame.set_index("ID"), tmp_path / "points.csv", str(tmp_path / "points.csv")):
+        pd.testing.assert_frame_equal(read_points(as_given), expected)
     assert expected["point_id"].tolist() == ["7", "8"]
 
 
@@ -47,6 +53,17 @@ def test_names_and_altitudes_are_kept() -> None:
         ([(None, 45.0, 8.0)], "no id"),
         (pd.DataFrame({"id": ["a"], "lat": [45.0]}), "no column for the longitude"),
         ("nowhere.csv", "No file of points"),
+        ([("a", 45.0, 8.0), "abc"], "is \\(id, latitude, longitude\\)"),
+        ([3], "is \\(id, latitude, longitude\\)"),
+        (
+            pd.DataFrame({"id": ["a"], "lat": [45.0], "Latitude": [44.0], "lon": [8.0]}),
+            "several columns .* lat, latitude",
+        ),
+        (pd.DataFrame({"id": ["a"], "ID ": ["b"], "lat": [45.0], "lon": [8.0]}), "several columns .* id, id"),
+        ([("a", None, 8.0)], "a \\(nan, 8.0\\)"),
+        ([("a", "north", 8.0)], "no place on Earth"),
+        ([("a\nb", 45.0, 8.0)], "without control characters, not 'a\\\\nb'"),
+        ([(" ", 45.0, 8.0)], "at least one character"),
     ],
 )
 def test_points_that_are_none_say_why(points: object, message: str) -> None:
@@ -172,8 +189,8 @@ def test_geojson_gives_points_with_their_ids_names_and_altitudes(tmp_path: Path)
         ],
     }
     (tmp_path / "p.geojson").write_text(json.dumps(document), encoding="utf-8")
-    for given in (document, tmp_path / "p.geojson"):
-        found = read_points(given)
+    for as_given in (document, tmp_path / "p.geojson"):
+        found = read_points(as_given)
         assert found["point_id"].tolist() == ["7", "s1", "2"]
         assert found["longitude"].tolist() == [8.0, 9.0, 10.0]
         assert found["latitude"].tolist() == [45.0] * 3
@@ -182,8 +199,8 @@ def test_geojson_gives_points_with_their_ids_names_and_altitudes(tmp_path: Path)
 
 def test_index_pairs_are_the_cells_themselves() -> None:
     pairs = index_points([(0, 0), (19, 14)])
-    for given in (pairs, pairs.rename(columns={"row": "lat_index", "column": "Lon_Index"})):
-        found = locate_points(read_points(given), GRID)
+    for as_given in (pairs, pairs.rename(columns={"row": "lat_index", "column": "Lon_Index"})):
+        found = locate_points(read_points(as_given), GRID)
         assert found["point_id"].tolist() == ["0", "1"]
         assert found[["row", "column"]].to_numpy().tolist() == [[0, 0], [19, 14]]
         assert found["latitude"].tolist() == found["cell_latitude"].tolist() == [46.0, 45.05]
@@ -213,3 +230,92 @@ def test_of_many_points_that_are_far_ten_are_named() -> None:
     frame = pd.DataFrame({"id": np.arange(20_000), "lat": 10.0, "lon": 8.0})
     with pytest.raises(PointNotFoundError, match=r"20000 points have no grid cell .* and 19990 more"):
         locate_points(read_points(frame), GRID)
+
+
+def test_numbers_as_ids_are_text_and_odd_ids_stay_what_they_are() -> None:
+    frame = pd.DataFrame({"id": [1.0, 2.0], "lat": 45.0, "lon": 8.0})
+    assert read_points(frame)["point_id"].tolist() == ["1", "2"]
+    assert read_points(frame.assign(id=[1.5, 2.0]))["point_id"].tolist() == ["1.5", "2.0"]
+    odd = ["../etc", "a=b", "100%", "süd/dach", "NaN", "..", "日本", "a b", "CON"]
+    assert read_points([(o, 45.0, 8.0) for o in odd])["point_id"].tolist() == odd
+    with pytest.raises(DataError, match="more than once among the points: 1"):
+        read_points([(1, 45.0, 8.0), ("1", 44.0, 8.0)])
+
+
+def test_points_with_odd_ids_are_extracted_stored_per_point_and_read(tmp_path: Path) -> None:
+    satellite.write_day(tmp_path / "files", step=360)
+    odd = ["../etc", "a=b", "100%", "süd/dach", "..", "a b", "NaN"]
+    extract(tmp_path / "files", [(o, 45.0, 8.0) for o in odd], tmp_path / "lake/made/days")
+    repartition(tmp_path / "lake/made/days", tmp_path / "lake/made/each")
+    lake = dk.connect(tmp_path / "lake")
+    for table in ("made.days", "made.each"):
+        frame = read(lake, table)
+        assert frame.index.get_level_values("point_id").unique().tolist() == sorted(odd)
+        assert [len(read(lake, table, o)["ghi"].dropna()) for o in odd] == [4] * len(odd)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["files", "lake"]
+
+
+def test_places_may_be_shared_and_ties_go_to_the_lower_degrees() -> None:
+    grid = Grid(np.array([2.0, 1.0, 0.0]), np.array([0.0, 1.0, 2.0]))
+    found = locate_points(read_points([("a", 0.5, 1.5), ("b", 0.5, 1.5)]), grid, max_distance_km=100)
+    assert found["cell_latitude"].tolist() == [0.0, 0.0]
+    assert found["cell_longitude"].tolist() == [1.0, 1.0]
+
+
+def test_distances_are_great_circles_also_at_the_poles_and_the_date_line() -> None:
+    grid = Grid(np.arange(90.0, -91.0, -1.0), np.arange(-180.0, 180.0))
+    points = [("pole", 90.0, 37.4), ("near", 89.6, 0.5), ("line", 0.0, 179.7), ("antipole", -90.0, -179.9)]
+    found = locate_points(read_points(points), grid, max_distance_km=100).set_index("point_id")
+    assert found.loc["pole", "distance_km"] == pytest.approx(0.0, abs=1e-6)
+    assert found.loc["antipole", "distance_km"] == pytest.approx(0.0, abs=1e-6)
+    assert found.loc["near", "distance_km"] == pytest.approx(6371 * np.radians(0.4), rel=1e-6)
+    assert found.loc["line", ["cell_longitude", "distance_km"]].tolist() == pytest.approx(
+        [-180.0, 6371 * np.radians(0.3)], rel=1e-6
+    )
+    a, b = np.radians([45.0, 44.6]), np.radians([8.0, 8.45])
+    expected = np.arccos(np.sin(a[0]) * np.sin(a[1]) + np.cos(a[0]) * np.cos(a[1]) * np.cos(b[1] - b[0])) * 6371
+    coarse = Grid(np.array([45.0, 44.0]), np.array([8.0, 9.0]))
+    assert locate_points(read_points([("a", 44.6, 8.45)]), coarse, max_distance_km=100)["distance_km"].tolist() == (
+        pytest.approx([expected], rel=1e-9)
+    )
+
+
+def test_a_csv_of_quoted_cells_may_hold_separators(tmp_path: Path) -> None:
+    (tmp_path / "p.csv").write_text(
+        'id,name,lat,lon\n"a,1","Turin, ""centre""",45,8\nb, Alba ,44.7,8.0\n', encoding="utf-8"
+    )
+    found = read_points(tmp_path / "p.csv")
+    assert found["point_id"].tolist() == ["a,1", "b"]
+    assert found["name"].tolist() == ['Turin, "centre"', "Alba"]
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Zs", "Zl", "Zp"]), min_size=1, max_size=6),
+            st.floats(-90, 90),
+            st.floats(-180, 180),
+        ),
+        min_size=1,
+        max_size=6,
+        unique_by=lambda p: p[0],
+    )
+)
+def test_what_a_csv_says_is_what_a_list_says(tmp_path_factory: pytest.TempPathFactory, points: list[Any]) -> None:
+    path = tmp_path_factory.mktemp("points") / "p.csv"
+    for separator in (",", ";", "\t"):
+        with path.open("w", encoding="utf-8", newline="") as file:
+            csv.writer(file, delimiter=separator).writerows([("id", "lat", "lon"), *points])
+        pd.testing.assert_frame_equal(read_points(path), read_points(points))
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.binary(max_size=200))
+def test_any_bytes_are_points_or_an_error_that_says_why(
+    tmp_path_factory: pytest.TempPathFactory, content: bytes
+) -> None:
+    path = tmp_path_factory.mktemp("points") / "p.csv"
+    path.write_bytes(content)
+    with contextlib.suppress(DataError):
+        assert len(read_points(path))

@@ -73,7 +73,7 @@ def read_points(points: PointsLike) -> pd.DataFrame:
     {'point_id': 'turin', 'latitude': 45.07, 'longitude': 7.69}
     """
     frame = frame_of(points)
-    found = {str(c).strip().casefold(): c for c in frame.columns}
+    found = _known_columns(frame)
     result = pd.DataFrame({"point_id": _identifiers(frame[_column(found, "point_id", _NAMES)])})
     by_cell = all(any(n in found for n in names) for names in _CELLS.values())
     if by_cell and not any(n in found for name in ("latitude", "longitude") for n in _NAMES[name]):
@@ -143,6 +143,19 @@ def _with_places(points: pd.DataFrame, grid: Grid) -> pd.DataFrame:
     points["latitude"], points["longitude"] = latitude, ((longitude + 180) % 360 - 180).round(5)
     points["cell_latitude"], points["cell_longitude"] = latitude, longitude
     return points.assign(distance_km=0.0)
+
+
+def _known_columns(frame: pd.DataFrame) -> dict[str, Any]:
+    """Return the columns by their names in small letters; one of several for a coordinate is not chosen silently."""
+    names = [str(c).strip().casefold() for c in frame.columns]
+    used = {n for known in (*_NAMES.values(), *_CELLS.values(), ("name",), ("altitude",)) for n in known}
+    twice = [n for n in names if n in used and names.count(n) > 1]
+    for coordinate in ("latitude", "longitude"):
+        several = [n for n in names if n in _NAMES[coordinate]]
+        twice += several if len(several) > 1 else []
+    if twice:
+        raise DataError(f"The points have several columns for one thing: {', '.join(twice)}. Keep one of them.")
+    return dict(zip(names, frame.columns, strict=True))
 
 
 def _column(found: dict[str, Any], name: str, names: dict[str, tuple[str, ...]]) -> Any:
