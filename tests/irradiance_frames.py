@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+
+from datalake_kit.irradiance import read_surfrad
 
 HERE = {"point_id": "here", "name": "Here", "latitude": 45.0, "longitude": 8.0, "altitude": 250.0}
 
@@ -54,3 +57,8 @@ def bell(days: int, minutes: float, peak: float = 900.0) -> np.ndarray:
 def with_gaps(values: np.ndarray, seed: int, share: float = 0.1) -> np.ndarray:
     """The same with some values missing."""
     return np.where(np.random.default_rng(seed).random(len(values)) < share, np.nan, values)
+
+
+def measured_day() -> pd.DataFrame:
+    """One clear winter day at Alamosa by the minute, as the station measured it: ghi, dhi, dni."""
+    return read_surfrad(Path(__file__).parent / "data" / "irradiance" / "surfrad-slv16001.dat")[["ghi", "dhi", "dni"]]

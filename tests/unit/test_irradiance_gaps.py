@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import warnings
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
-import pvlib
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -15,23 +11,12 @@ from hypothesis import strategies as st
 from datalake_kit.errors import ColumnNotFoundError, DataError
 from datalake_kit.irradiance.judging.gaps import fill_gaps
 from datalake_kit.irradiance.judging.solar import clear_sky
-from tests.irradiance_frames import bell, series_frame, together
+from tests.irradiance_frames import bell, measured_day, series_frame, together
 
 
 @pytest.fixture(scope="module")
 def measured() -> pd.DataFrame:
-    """One clear winter day by the minute, as the station measured it."""
-    file = Path(__file__).parents[1] / "data" / "irradiance" / "surfrad-slv16001.dat"
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="The inplace keyword")
-        data, meta = pvlib.iotools.read_surfrad(str(file))
-    frame = data[["ghi", "dhi", "dni"]].rename_axis("time")
-    frame.attrs = {
-        "instantaneous": False,
-        "step_seconds": 60,
-        "point": {"latitude": meta["latitude"], "longitude": -meta["longitude"], "altitude": meta["elevation"]},
-    }
-    return frame
+    return measured_day()
 
 
 def _errors(measured: pd.DataFrame, minutes: int, column: str = "ghi") -> pd.DataFrame:

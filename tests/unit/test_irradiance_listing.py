@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -18,27 +17,16 @@ from datalake_kit.irradiance.describing.product import MSG_MDSSFTD
 from datalake_kit.irradiance.extracting.listing import DAYS_SHOWN
 from datalake_kit.storage import S3Path, open_parquet
 from tests import satellite
-from tests.s3 import BUCKET, upload, use_s3
-from tests.s3_counting import CountingS3, counting_s3
+from tests.s3 import BUCKET, upload
+from tests.s3_counting import CountingS3
 from tests.satellite import DAY, name_of
 
 pytestmark = [
+    pytest.mark.usefixtures("forgotten"),
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
 ]
 NEXT = DAY + timedelta(days=1)
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[CountingS3]:
-    with counting_s3() as running:
-        yield running
-
-
-@pytest.fixture(autouse=True)
-def _environment(server: CountingS3, monkeypatch: pytest.MonkeyPatch) -> None:
-    use_s3(monkeypatch, server.endpoint)
-    server.forget()
 
 
 def touch(folder: Path, *, days: int, step: int = 60, size: int = 1000) -> Path:

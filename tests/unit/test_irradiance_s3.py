@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
 from pathlib import Path
 
 import h5py
@@ -19,11 +18,12 @@ from datalake_kit.irradiance.reading.readers import read_header
 from datalake_kit.irradiance.reading.s3_source import S3Source, merge_ranges
 from datalake_kit.storage import S3Path, find_files
 from datalake_kit.storage.s3 import ReplacedError
-from tests.s3 import BUCKET, client, use_s3
-from tests.s3_counting import CountingS3, counting_s3
+from tests.s3 import BUCKET, client
+from tests.s3_counting import CountingS3
 from tests.satellite import DAY, name_of
 
 pytestmark = [
+    pytest.mark.usefixtures("forgotten"),
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
 ]
@@ -31,19 +31,6 @@ SIZE = 1000
 CHUNKS = {"default": None, "one": (1, SIZE, SIZE), "strips": (1, 40, SIZE), "tiles": (1, 80, 80)}
 NAMES = ("DSSF_TOT", "FRACTION_DIFFUSE")
 CELLS = [(500, 500), (510, 505), (620, 130)]
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[CountingS3]:
-    with counting_s3() as running:
-        yield running
-
-
-@pytest.fixture(autouse=True)
-def _environment(server: CountingS3, monkeypatch: pytest.MonkeyPatch) -> None:
-    use_s3(monkeypatch, server.endpoint)
-    server.forget()
-    s3_source._ranges_cost.clear()
 
 
 @pytest.fixture(scope="module")

@@ -17,32 +17,19 @@ import pytest
 
 from datalake_kit.errors import DataError, UnreadableFileError
 from datalake_kit.irradiance import Extraction, extract
-from datalake_kit.irradiance.reading import s3_source
 from datalake_kit.storage import S3Path, list_files, open_parquet
 from tests import satellite
 from tests.s3 import BUCKET, client, upload, use_s3
-from tests.s3_counting import CountingS3, counting_s3
+from tests.s3_counting import CountingS3
 from tests.satellite import DAY, POINTS, name_of
 
 pytestmark = [
+    pytest.mark.usefixtures("forgotten"),
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
 ]
 NEXT = DAY + timedelta(days=1)
 THIRD = DAY + timedelta(hours=3)
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[CountingS3]:
-    with counting_s3() as running:
-        yield running
-
-
-@pytest.fixture(autouse=True)
-def _environment(server: CountingS3, monkeypatch: pytest.MonkeyPatch) -> None:
-    use_s3(monkeypatch, server.endpoint)
-    server.forget()
-    s3_source._ranges_cost.clear()
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,10 +10,11 @@ import pytest
 from datalake_kit.errors import DataError, UnreadableFileError
 from datalake_kit.storage import S3Path, find_files
 from datalake_kit.storage.s3 import ReplacedError
-from tests.s3 import BUCKET, client, upload, use_s3
-from tests.s3_counting import CountingS3, counting_s3
+from tests.s3 import BUCKET, client, upload
+from tests.s3_counting import CountingS3
 
 pytestmark = [
+    pytest.mark.usefixtures("forgotten"),
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
 ]
@@ -35,18 +35,6 @@ PATTERNS = (
     "/ a a/b/ * *.nc ?1.nc [az]*.nc [!a]* ** **/*.nc a/** a/*/?.nc */b 2025/06 2025/06/* 2025/0[67]/*/x.nc"
     " 2025/**/18/* **/18 a/c/x[[]1].nc none* a/.hidden/*"
 )
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[CountingS3]:
-    with counting_s3() as running:
-        yield running
-
-
-@pytest.fixture(autouse=True)
-def _environment(server: CountingS3, monkeypatch: pytest.MonkeyPatch) -> None:
-    use_s3(monkeypatch, server.endpoint)
-    server.forget()
 
 
 @pytest.fixture(scope="module")
