@@ -144,7 +144,7 @@ def test_a_csv_keeps_ids_as_they_are_written(tmp_path: Path) -> None:
 
 
 def test_a_csv_with_semicolons_and_decimal_commas_is_read(tmp_path: Path) -> None:
-    (tmp_path / "p.csv").write_text("id;lat;lon;name\na,1;45,07;7,69;Turin, centre\n", encoding="utf-8")
+    (tmp_path / "p.csv").write_text("id;lat;lon;name\na,1;45,07;7,69; Turin, centre \n", encoding="utf-8")
     found = read_points(tmp_path / "p.csv").iloc[0]
     assert found.to_dict() == {"point_id": "a,1", "latitude": 45.07, "longitude": 7.69, "name": "Turin, centre"}
 

@@ -215,6 +215,95 @@ def test_a_name_with_the_start_of_means_and_their_middle_inside(tmp_path: Path) 
     assert extract(path, [("a", 45.0, 8.5)], tmp_path / "out", product=product).files_used == 1
 
 
+def test_files_that_state_the_end_may_lie_in_the_folder_of_the_day_after(tmp_path: Path) -> None:
+    hour, midnight = timedelta(hours=1), NOON.replace(hour=0)
+    means = {"units": "W m-2", "cell_methods": "time: mean"}
+    shape = Shape(lambda s: f"end_{s:%Y%m%d%H%M}.nc", bounds=(-hour, timedelta(0)), attributes=means)
+    folder = tmp_path / "files/2025/06/18"
+    folder.mkdir(parents=True)
+    product = describe(write(folder, shape, midnight))
+    planned = plan(tmp_path / "files", product=product)
+    assert [(day.day, [f.slot.hour for f in files]) for day, files in planned.files.items()] == [(17, [23])]
+    assert not planned.rejects
+
+
+def test_bounds_without_length_tell_no_step(tmp_path: Path) -> None:
+    shape = Shape(lambda s: f"b{s:%Y%m%d%H%M}.nc", bounds=(timedelta(0), timedelta(0)))
+    with pytest.raises(DataError, match="how long the step is"):
+        describe(write(tmp_path, shape, NOON))
+
+
+def test_seconds_in_a_name_are_rounded_to_the_step() -> None:
+    product = replace(MSG_MDSSFTD, pattern=r"s(?P<slot>[0-9]{14})\.nc")
+    quarter = timedelta(minutes=15)
+    assert product.slot("s20250618115951.nc") == NOON
+    assert product.slot("s20250618120812.nc") == NOON + quarter
+    assert product.slot("s20250618120800.nc") == NOON + timedelta(minutes=8)  # no seconds: as it is stated
+
+
+def packed_time(path: Path) -> Path:
+    """Write the time as whole minutes, packed with an offset, as some writers do."""
+    with netCDF4.Dataset(path, "a") as file:
+        file.renameVariable("time", "t")
+        time = file.createVariable("time", "i4", ("time",))
+        time.set_auto_maskandscale(False)
+        time.setncatts({"units": "minutes since 2025-06-18", "add_offset": 600.0, "scale_factor": 2.0})
+        time[:] = 60
+    return path
+
+
+@pytest.mark.parametrize("stored", ["chunks", "netCDF4"])
+def test_the_time_variable_is_read_as_netcdf4_reads_it(stored: str, tmp_path: Path) -> None:
+    """720 minutes after midnight; a name that says another time, or a file with two times, is a reject either way."""
+    folder = tmp_path / "files"
+    folder.mkdir()
+    shape = Shape(lambda s: f"v{s:%Y%m%d%H%M}.nc", file=lambda s: {"time_coverage_start": "2001-01-01T00:00:00Z"})
+    path = packed_time(write(folder, shape, NOON))
+    with netCDF4.Dataset(path) as file:
+        file.set_always_mask(False)
+        assert float(file.variables["time"][0]) == 720.0
+    if stored == "netCDF4":  # names for values keep the fast way from the variable
+        with netCDF4.Dataset(path, "a") as file:
+            kind = file.createEnumType("i1", "kind", {"no": 0, "yes": 1})
+            file.createVariable("kinds", kind, ("time", "lat", "lon"))[:] = 1
+    product = Product(
+        "V",
+        "",
+        r"v\d{12}\.nc",
+        (Variable("SIS", "ghi", "W/m2"),),
+        timedelta(hours=1),
+        slot_in="time",
+        time_variable="time",
+    )
+    if stored == "netCDF4":
+        product = replace(product, variables=(*product.variables, Variable("kinds", "kinds", "")))
+    result = extract(folder, [("a", 45.0, 8.5)], tmp_path / "lake/made/one", product=product)
+    assert (result.files_used, result.readers) == (1, {stored: 1})
+    named = replace(product, pattern=r"v(?P<slot>\d{12})\.nc", slot_in="name", time_attribute="", day_folders=False)
+    path.rename(folder / "v202506181300.nc")
+    result = extract(folder, [("a", 45.0, 8.5)], tmp_path / "lake/made/two", product=named)
+    assert result.rejects["reason"].tolist() == ["other time"]
+
+
+def test_a_file_without_one_time_inside_is_a_reject_of_the_listing(tmp_path: Path) -> None:
+    shape = Shape(lambda s: f"v{s:%Y%m%d%H%M}.nc")
+    write(tmp_path, shape, NOON, times=2)
+    write(tmp_path, replace(shape, time=""), NOON.replace(hour=2))
+    product = Product(
+        "V",
+        "",
+        r"v\d{12}\.nc",
+        (Variable("SIS", "ghi", "W/m2"),),
+        timedelta(hours=1),
+        slot_in="time",
+        time_variable="time",
+    )
+    rejects = {r.path.name[-7:-3]: r for r in plan(tmp_path, product=product).rejects}
+    assert {k: r.reason for k, r in rejects.items()} == {"1200": "missing time", "0200": "missing time"}
+    assert "2 times" in rejects["1200"].detail
+    assert "no variable time" in rejects["0200"].detail
+
+
 def test_names_to_the_day_are_slots_of_daily_files_alone(tmp_path: Path) -> None:
     day = timedelta(days=1)
     shape = Shape(lambda s: f"SISdm{s:%Y%m%d}.nc", file=lambda s: {"time_coverage_duration": "P1D"})
