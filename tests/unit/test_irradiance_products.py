@@ -279,6 +279,7 @@ def test_the_time_variable_is_read_as_netcdf4_reads_it(stored: str, tmp_path: Pa
         product = replace(product, variables=(*product.variables, Variable("kinds", "kinds", "")))
     result = extract(folder, [("a", 45.0, 8.5)], tmp_path / "lake/made/one", product=product)
     assert (result.files_used, result.readers) == (1, {stored: 1})
+    assert [f.slot for f in plan(folder, product=product).files[NOON.date()]] == [NOON]
     named = replace(product, pattern=r"v(?P<slot>\d{12})\.nc", slot_in="name", time_attribute="", day_folders=False)
     path.rename(folder / "v202506181300.nc")
     result = extract(folder, [("a", 45.0, 8.5)], tmp_path / "lake/made/two", product=named)
@@ -477,6 +478,10 @@ def test_descriptions_that_cannot_be_used_say_why(change: dict[str, Any], messag
 )
 def test_stamps_say_a_time_or_none(text: str, time: datetime | None) -> None:
     assert parse_stamp(text) == time
+
+
+def test_numbers_that_are_no_years_are_no_stamps() -> None:
+    assert [s.text for s in find_stamps("v00010101_x99991231.nc")] == []
 
 
 @settings(max_examples=60, deadline=None)
