@@ -609,3 +609,12 @@ def test_flags_by_value_are_read_from_the_file_to_the_series(tmp_path: Path) -> 
         named_bits(frame["quality_flag"], meanings=["sea"])
     with pytest.raises(DataError, match="1 values and 2 meanings"):
         named_bits(frame["quality_flag"], values=[1], meanings=["sea", "land"])
+
+
+def test_one_gap_between_two_files_is_no_step(tmp_path: Path) -> None:
+    for hours in (0, 24):
+        path = write(tmp_path, SHAPES["sarah"], NOON + timedelta(hours=hours))
+    with pytest.raises(DataError, match="nothing tells how long the step is"):
+        describe(path)
+    write(tmp_path, SHAPES["sarah"], NOON + timedelta(hours=48))
+    assert describe(path).step == timedelta(days=1)

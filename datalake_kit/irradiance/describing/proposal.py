@@ -129,6 +129,8 @@ def _short(name: str, pattern: str) -> str:
 def _step(facts: FileFacts, found: _Slot) -> timedelta:
     """Return the step: as the file says, else the most frequent time between the slots of the names beside it.
 
+    One gap between two files tells nothing: the same must be there twice.
+
     Raises
     ------
     DataError
@@ -137,7 +139,7 @@ def _step(facts: FileFacts, found: _Slot) -> timedelta:
     slots = sorted({t for name in facts.siblings if (t := _slot_of(found, name)) is not None})
     between = Counter(b - a for a, b in pairwise(slots))
     candidates = [facts.resolution, facts.bounds and facts.bounds[1] - facts.bounds[0]]
-    candidates += [between.most_common(1)[0][0]] if between else []
+    candidates += [gap for gap, count in between.most_common(1) if count > 1]
     for candidate in candidates:
         if candidate and timedelta(0) < candidate <= _DAY and not _DAY % candidate:
             return candidate

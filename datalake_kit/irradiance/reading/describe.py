@@ -42,10 +42,11 @@ def describe(file: str | Place, *, step: timedelta | None = None) -> Product:
     Latitude and longitude are found by CF's attributes or their names, variables by their dimensions. The slot is the
     time in the file's name that agrees with the time inside (an attribute such as time_coverage_start, else the CF time
     variable); where none does, it is the time inside. The step is time_coverage_resolution or _duration, the length of
-    the time's bounds, or the most frequent time between the names beside the file. Values are means where cell_methods
-    says so, else instants, as CF has it; of means whose stated time is not the start of their bounds, `slot_shift` says
-    so. Irradiance in W/m2 gets pvlib's names as columns (ghi, dhi, bhi, dni, ghi_clear) by its standard_name or a name
-    in use (SIS, SID, DNI, ...); other variables keep theirs, and every unit stays as it is.
+    the time's bounds, or the most frequent time between the names beside the file, if it is there twice. Values are
+    means where cell_methods says so, else instants, as CF has it; of means whose stated time is not the start of
+    their bounds, `slot_shift` says so. Irradiance in W/m2 gets pvlib's names as columns (ghi, dhi, bhi, dni,
+    ghi_clear) by its standard_name or a name in use (SIS, SID, DNI, ...); other variables keep theirs, and every unit
+    stays as it is.
 
     It is a proposal: print it, which gives code, and look whether it is true. It knows nothing of when a line was
     scanned. A file of a product that is known gives that product.
