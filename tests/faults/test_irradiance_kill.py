@@ -74,8 +74,9 @@ class Terminal:
             "from datalake_kit.irradiance.extracting.run import extract; from tests.satellite import POINTS\n"
             f"extract({str(files)!r}, POINTS, {str(table)!r}, workers={processes})"
         )
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", code], cwd=ROOT, stderr=subprocess.PIPE, text=True, start_new_session=True
+        hear = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        self.process = subprocess.Popen(  # tests that run in the background inherit that Ctrl-C is ignored
+            [sys.executable, "-c", hear + code], cwd=ROOT, stderr=subprocess.PIPE, text=True, start_new_session=True
         )
 
     def press_ctrl_c(self) -> tuple[float, str]:
