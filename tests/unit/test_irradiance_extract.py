@@ -415,9 +415,13 @@ def test_ctrl_c_that_a_library_loses_still_stops_the_run(few_files: Path, tmp_pa
                 signal.raise_signal(signal.SIGINT)
             return super().submit(fn, *args, **kwargs)
 
-    with Losing(1) as pool, pytest.raises(KeyboardInterrupt, match=r"Stopped\. 1 of 3 days are done and stay"):
-        extract(few_files, POINTS, tmp_path / "t", executor=pool)
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where tests run in the background
+    try:
+        with Losing(1) as pool, pytest.raises(KeyboardInterrupt, match=r"Stopped\. 1 of 3 days are done and stay"):
+            extract(few_files, POINTS, tmp_path / "t", executor=pool)
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert 1 <= len(extract(few_files, POINTS, tmp_path / "t").days_kept) < 3  # one may have run on in the pool
 
 
