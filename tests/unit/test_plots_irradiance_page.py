@@ -6,6 +6,8 @@ from pathlib import Path
 
 import matplotlib as mpl
 import numpy as np
+import pandas as pd
+import pvlib
 import pytest
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
@@ -59,6 +61,19 @@ def test_no_text_of_a_page_is_small_cut_off_or_on_another(days: int) -> None:
         assert box.y1 <= figure.bbox.y1
     for number, box in enumerate(boxes):
         assert not any(box.overlaps(other.shrunk(0.98, 0.85)) for other in boxes[number + 1 :])
+
+
+def test_the_sun_is_computed_once_for_a_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    frame = make(10)
+    compute, lengths = pvlib.solarposition.get_solarposition, []
+
+    def counted(times: pd.DatetimeIndex, *args: object, **options: object) -> pd.DataFrame:
+        lengths.append(len(times))
+        return compute(times, *args, **options)
+
+    monkeypatch.setattr(pvlib.solarposition, "get_solarposition", counted)
+    pictures.overview(frame)
+    assert lengths == [len(frame)]
 
 
 def test_a_part_that_cannot_be_drawn_says_why() -> None:

@@ -76,14 +76,19 @@ class PointSeries:
         return solar_position(self.frame, offset_seconds=self.offset_seconds)
 
     @cached_property
+    def clear(self) -> pd.DataFrame:
+        """What a clear sky gives at the instant that each value holds for: ghi_clear, dni_clear, dhi_clear."""
+        return clear_sky(self.frame, offset_seconds=self.offset_seconds, position=self.position)
+
+    @property
     def sky(self) -> pd.Series:
-        """What a clear sky gives at the instant that each value holds for."""
-        return clear_sky(self.frame, offset_seconds=self.offset_seconds)["ghi_clear"]
+        """What a clear sky gives on the horizontal."""
+        return self.clear["ghi_clear"]
 
     def of(self, column: str) -> PointSeries:
         """Return another column of the same point; sun and sky stay shared."""
         other = replace(self, column=column)
-        for name in ("position", "sky", "local", "step"):
+        for name in ("position", "clear", "local", "step"):
             if name in self.__dict__:
                 other.__dict__[name] = self.__dict__[name]
         return other
@@ -94,7 +99,7 @@ class PointSeries:
         part = self.frame[inside]
         part.attrs = self.frame.attrs
         other = PointSeries(part, self.column, self.tz)
-        for name in ("position", "sky"):
+        for name in ("position", "clear"):
             if name in self.__dict__:
                 other.__dict__[name] = self.__dict__[name][inside]
         return other

@@ -79,7 +79,7 @@ def _where(point: PointSeries) -> list[str]:
 
 def draw_flags(ax: Axes, point: PointSeries) -> None:
     """Write how many steps each flag marks, most first, and which flags found nothing."""
-    found = flags(point.frame, point.position).fillna(False).sum().sort_values(ascending=False)
+    found = flags(point.frame, point.position, clear=point.clear).fillna(False).sum().sort_values(ascending=False)
     of_files = found.index.str.startswith("flag_")  # what the files say of a step is no verdict of ours
     stated, found = found[of_files], found[~of_files]
     rows = []
