@@ -235,6 +235,7 @@ def _lay_out(folder: Path, kinds: list[str], contents: dict[datetime, dict[str, 
     return seen
 
 
+@pytest.mark.filterwarnings("ignore::hypothesis.errors.HypothesisWarning")  # of long bytes in what it reports
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(kinds=st.lists(st.sampled_from(KINDS), min_size=12, max_size=12), on_bad=st.sampled_from(["reject", "raise"]))
 def test_files_seen_are_files_used_and_rejected_whatever_there_is(
