@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 from datetime import timedelta
 from pathlib import Path
 
@@ -26,12 +27,21 @@ def patch() -> SkyPatch:
 
 @pytest.fixture(scope="module")
 def alps_day(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The files of two days of the month, as the demo has them."""
+    """The files of a day of the month, and of four hours of another about the one cut short, as the demo has them."""
     folder = tmp_path_factory.mktemp("sky")
     for target in sky._targets(folder):
-        if target.part == "alps" and target.slot.day in (14, 18):
+        day, hour = target.slot.day, target.slot.hour
+        if target.part == "alps" and (day == 18 or (day == 14 and 10 <= hour < 14)):
             sky._write(target)
     return folder / "alps"
+
+
+@pytest.fixture(scope="module")
+def year(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The table of the year, to be read and copied only."""
+    table = tmp_path_factory.mktemp("year") / "points_year"
+    sky.build_year(table)
+    return table
 
 
 def test_the_sun_is_pvlibs(patch: SkyPatch) -> None:
@@ -109,8 +119,8 @@ def test_what_is_wrong_in_the_month_is_found_and_nothing_else(alps_day: Path, tm
     assert set(result.missing["time"]) > {pd.Timestamp(s) for s in sky.MISSING_SLOTS if s.day == 18}
 
 
-def test_the_year_is_made_under_the_same_sky_as_the_files(alps_day: Path, tmp_path: Path) -> None:
-    sky.build_year(tmp_path / "irradiance" / "points_year")
+def test_the_year_is_made_under_the_same_sky_as_the_files(alps_day: Path, year: Path, tmp_path: Path) -> None:
+    shutil.copytree(year, tmp_path / "irradiance" / "points_year")
     extract(alps_day, [p[:1] + p[2:] for p in sky.ALPS_POINTS], tmp_path / "irradiance" / "month")
     with connect(tmp_path) as lake:
         window = {"start": "2025-06-18", "stop": "2025-06-19"}
@@ -141,8 +151,8 @@ def test_the_same_bytes_each_time(alps_day: Path, tmp_path: Path) -> None:
         assert first[name] == digest
 
 
-def test_a_year_that_was_stopped_is_completed_and_then_left_alone(tmp_path: Path) -> None:
-    sky.build_year(tmp_path / "a")
+def test_a_year_that_was_stopped_is_completed_and_then_left_alone(year: Path, tmp_path: Path) -> None:
+    shutil.copytree(year, tmp_path / "a")
     whole = _digest_of_table(tmp_path / "a")
     for day in ("2025-03-01", "2025-07-07"):
         (tmp_path / "a" / f"date={day}" / "_manifest.json").unlink()
