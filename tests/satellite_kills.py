@@ -10,6 +10,8 @@ is being written, which is rare at random. Prints how often each happened.
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import json
 import os
 import random
@@ -33,6 +35,7 @@ from datalake_kit.storage import TEMPORARY_PREFIX
 from tests import satellite
 
 STEP = 240  # minutes between two files
+PR_SET_CHILD_SUBREAPER = 36  # of Linux
 
 
 def tree(table: Path) -> dict[str, bytes]:
@@ -59,11 +62,19 @@ def ended(pid: int) -> int:
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
 
+def adopt_orphans() -> None:
+    """Become the parent of processes whose own one was killed: the system's takes a second or two to reap them."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
 def group_is_gone(pid: int, seconds: float = 10) -> bool:
     """Whether nobody of a run's group lives, within some seconds."""
     until = time.monotonic() + seconds
     while time.monotonic() < until:
         try:
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(-pid, os.WNOHANG)
             os.killpg(pid, 0)
         except ProcessLookupError:
             return True
@@ -92,6 +103,7 @@ def check_finished_days(table: Path, whole: dict[str, bytes]) -> int:
 
 
 def main(folder: Path, kills: int, processes: int, seed: int) -> dict[str, int]:
+    adopt_orphans()
     files, table, choose = folder / "files", folder / "t", random.Random(seed)
     for day in range(4 if processes == 1 else 40):
         satellite.write_day(files, satellite.DAY + timedelta(days=day), step=STEP)
