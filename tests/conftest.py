@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import fcntl
 import os
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from tests.athena_server import Server
 
 os.environ["MPLBACKEND"] = "Agg"
 DATA = Path(__file__).parent / "data"
@@ -23,6 +28,54 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest
         if name.startswith(("DATALAKE_KIT_", "AWS_")) and not name.startswith("DATALAKE_KIT_TEST_"):
             monkeypatch.delenv(name)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.mktemp("config")))
+
+
+@pytest.fixture(scope="session")
+def athena_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """The Athena of the tests, one a run: S3 and Glue are shared by all tests, so take names of your own.
+
+    A server that runs already is used where DATALAKE_KIT_TEST_ENDPOINT gives its address.
+    """
+    from tests.athena_server.server import attach, start
+    from tests.trino.launch import missing
+
+    given = os.environ.get("DATALAKE_KIT_TEST_ENDPOINT")
+    if given:
+        yield attach(given)
+        return
+    reason = missing()
+    if reason and os.environ.get("CI"):
+        pytest.fail(f"Trino cannot run: {reason}")
+    if reason:
+        pytest.skip(f"Trino cannot run: {reason}")
+    server = start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def athena(athena_server: Server, monkeypatch: pytest.MonkeyPatch) -> Server:
+    """The Athena of the tests, with the variables set by which every AWS client finds it."""
+    for name, value in athena_server.environment.items():
+        monkeypatch.setenv(name, value)
+    athena_server.faults.clear()
+    return athena_server
+
+
+@pytest.fixture(scope="session")
+def _demo_uploaded(athena_server: Server, demo_lake: Path) -> Server:
+    from tests.athena_server.lakes import register
+
+    if "demo_uploaded" not in athena_server.marks:
+        register(demo_lake, athena_server.url)
+        athena_server.mark("demo_uploaded")
+    return athena_server
+
+
+@pytest.fixture
+def demo_athena(_demo_uploaded: Server, athena: Server) -> Server:
+    """The same with the demo lake on s3://lake and in Glue: connect("athena://primary?region=us-east-1")."""
+    return athena
 
 
 @pytest.fixture

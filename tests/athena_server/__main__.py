@@ -1,0 +1,78 @@
+"""Serve until killed: python -m tests.athena_server --port 5555 [--lake FOLDER] [--engine trino|duckdb]."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+import tempfile
+import threading
+from pathlib import Path
+from typing import Any
+
+
+def main() -> None:
+    """Start moto, Trino over it, and Athena before both; say READY with the address."""
+    words = argparse.ArgumentParser(prog="python -m tests.athena_server", description=__doc__)
+    words.add_argument("--port", type=int, default=0, help="0 takes a free one")
+    words.add_argument("--engine", choices=["trino", "duckdb"], default="trino")
+    words.add_argument("--lake", type=Path, help="a lake folder to upload to s3://lake and to register in Glue")
+    given = words.parse_args()
+
+    import moto.server
+    from werkzeug.serving import make_server
+
+    from tests.athena_server.app import App
+    from tests.athena_server.executions import Executions
+
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    app = App(moto.server.DomainDispatcherApplication(moto.server.create_backend_app))
+    server: Any = make_server(
+        "127.0.0.1", given.port, app, threaded=True, request_handler=moto.server.MotoRequestHandler
+    )
+    url = f"http://127.0.0.1:{server.server_address[1]}"
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    s3 = _client(url)
+    for bucket in ("lake", "results"):
+        s3.create_bucket(Bucket=bucket)
+    with tempfile.TemporaryDirectory() as folder:
+        from tests.athena_server.trino_runner import TrinoRunner
+        from tests.trino.launch import start_trino
+
+        trino = start_trino(Path(folder), endpoint=url)
+        try:
+            app.executions = Executions(TrinoRunner(trino.url), s3)
+            app.engine_name, app.trino_url = "trino", trino.url
+            if given.lake:
+                from tests.athena_server.lakes import register
+
+                register(given.lake, url)
+            print(f"READY {url} {app.engine_name} {trino.url}", flush=True)
+            _wait()
+        finally:
+            trino.stop()
+
+
+def _wait() -> None:
+    """Go on until standard input closes (the parent is gone) where it is a pipe, else for ever."""
+    if sys.stdin is not None and not sys.stdin.isatty():
+        try:
+            sys.stdin.read()
+        except KeyboardInterrupt:
+            return
+        return
+    threading.Event().wait()
+
+
+def _client(url: str) -> Any:
+    import boto3
+
+    from tests.trino.launch import KEY
+
+    return boto3.client(
+        "s3", endpoint_url=url, region_name="us-east-1", aws_access_key_id=KEY, aws_secret_access_key=KEY
+    )
+
+
+if __name__ == "__main__":
+    main()
