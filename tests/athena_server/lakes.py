@@ -41,8 +41,8 @@ def register(folder: Path, url: str, *, bucket: str = BUCKET, keys: Mapping[str,
 
 
 def upload(folder: Path, s3: Any, bucket: str, prefix: str = "") -> None:
-    """Put every file of a folder on S3."""
-    files = sorted(f for f in folder.rglob("*") if f.is_file())
+    """Put every file of a folder on S3, satellite files left out: they are read as files, not as a table."""
+    files = sorted(f for f in folder.rglob("*") if f.is_file() and "satellite" not in f.relative_to(folder).parts)
 
     def put(file: Path) -> None:
         s3.put_object(Bucket=bucket, Key=prefix + file.relative_to(folder).as_posix(), Body=file.read_bytes())

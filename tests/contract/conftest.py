@@ -2,27 +2,53 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from datalake_kit.lake import Lake, connect
+from tests.athena_server import Server
 from tests.contract.tables import write_lake
 
-ATHENA = "DATALAKE_KIT_TEST_ATHENA"
+ENGINES = ["duckdb", pytest.param("athena", marks=pytest.mark.external)]
 
 
-# Athena is asked where an address is given; test_athena_was_asked says so where none is.
-ENGINES = ["duckdb", *([pytest.param("athena", marks=pytest.mark.external)] if os.environ.get(ATHENA) else [])]
+@pytest.fixture(scope="session")
+def contract_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tables as a folder."""
+    return write_lake(tmp_path_factory.mktemp("contract"))
 
 
-@pytest.fixture(scope="session", params=ENGINES)
-def lake(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
+@pytest.fixture(scope="session")
+def contract_server(athena_server: Server, contract_folder: Path) -> Server:
+    """The Athena of the tests with the same tables."""
+    from tests.athena_server.lakes import register
+
+    if "contract" not in athena_server.marks:
+        register(contract_folder, athena_server.url)
+        athena_server.mark("contract")
+    return athena_server
+
+
+@pytest.fixture(scope="session")
+def opened() -> Iterator[dict[str, Lake]]:
+    """The lakes, each opened once."""
+    lakes: dict[str, Lake] = {}
+    yield lakes
+    for lake in lakes.values():
+        lake.close()
+
+
+@pytest.fixture(params=ENGINES)
+def lake(request: pytest.FixtureRequest, opened: dict[str, Lake], monkeypatch: pytest.MonkeyPatch) -> Lake:
     """A lake whose database `shop` holds `orders` and `customers`."""
-    if request.param == "athena":
-        with connect(os.environ[ATHENA]) as opened:
-            yield opened
-        return
-    with connect(write_lake(tmp_path_factory.mktemp("contract"))) as opened:
-        yield opened
+    if request.param == "duckdb":
+        folder = request.getfixturevalue("contract_folder")
+        return opened.setdefault("duckdb", connect(folder))
+    server: Server = request.getfixturevalue("contract_server")
+    for name, value in server.environment.items():
+        monkeypatch.setenv(name, value)
+    if "athena" not in opened:
+        opened["athena"] = connect("athena://primary?region=us-east-1")
+    return opened["athena"]

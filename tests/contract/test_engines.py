@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-import os
 from decimal import Decimal
 
 import pandas as pd
@@ -16,7 +15,6 @@ from hypothesis import strategies as st
 from datalake_kit import errors
 from datalake_kit.lake import Lake
 from datalake_kit.latest import latest_records
-from tests.contract.conftest import ATHENA
 
 
 def one(lake: Lake, text: str, **values: object) -> object:
@@ -274,9 +272,3 @@ def test_last_query_tells_what_was_done(lake: Lake) -> None:
     assert "order_id" in stats.text
     assert stats.bytes_scanned is not None
     assert stats.bytes_scanned >= 0
-
-
-@pytest.mark.external
-def test_athena_was_asked() -> None:
-    if not os.environ.get(ATHENA):
-        pytest.skip(f"no Athena to ask: set {ATHENA} to an athena:// address whose database shop has the tables")
