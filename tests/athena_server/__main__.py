@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import signal
 import sys
 import tempfile
 import threading
@@ -17,7 +18,9 @@ def main() -> None:
     words.add_argument("--port", type=int, default=0, help="0 takes a free one")
     words.add_argument("--engine", choices=["trino", "duckdb"], default="trino")
     words.add_argument("--lake", type=Path, help="a lake folder to upload to s3://lake and to register in Glue")
+    words.add_argument("--until-stdin-ends", action="store_true", help="stop when the parent closes standard input")
     given = words.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # so that Trino is stopped too
 
     import moto.server
     from werkzeug.serving import make_server
@@ -48,20 +51,20 @@ def main() -> None:
 
                 register(given.lake, url)
             print(f"READY {url} {app.engine_name} {trino.url}", flush=True)
-            _wait()
+            _wait(given.until_stdin_ends)
         finally:
             trino.stop()
 
 
-def _wait() -> None:
-    """Go on until standard input closes (the parent is gone) where it is a pipe, else for ever."""
-    if sys.stdin is not None and not sys.stdin.isatty():
-        try:
+def _wait(until_stdin_ends: bool) -> None:
+    """Go on for ever; or until standard input ends: the parent is gone."""
+    try:
+        if until_stdin_ends:
             sys.stdin.read()
-        except KeyboardInterrupt:
-            return
+        else:
+            threading.Event().wait()
+    except KeyboardInterrupt:
         return
-    threading.Event().wait()
 
 
 def _client(url: str) -> Any:

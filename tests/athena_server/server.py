@@ -134,7 +134,7 @@ def start(engine: str = "trino", *, lake: Path | None = None) -> Server:
     """Start a server; raise RuntimeError with its last words where it does not."""
     more = ["--lake", str(lake)] if lake else []
     process = subprocess.Popen(
-        [sys.executable, "-W", "ignore", "-m", "tests.athena_server", "--engine", engine, *more],
+        [sys.executable, "-W", "ignore", "-m", "tests.athena_server", "--engine", engine, "--until-stdin-ends", *more],
         cwd=ROOT,
         env={k: v for k, v in os.environ.items() if not k.startswith("AWS_")},
         stdin=subprocess.PIPE,
