@@ -11,6 +11,11 @@ datalake.toml::
     workgroup = "analysts"          # Amazon Athena
     database = "taxi"
     region = "eu-west-1"
+    role = "arn:aws:iam::123456789012:role/analyst"     # assumed, and renewed for as long as the lake is used
+    max_scan = "100 GB"
+
+What neither the address nor the file says of a lake on Athena is taken from the environment (`DATALAKE_KIT_REGION`,
+`DATALAKE_KIT_MAX_SCAN`, ... : any key, in capitals), then from the ordinary AWS chain.
 
 The file is searched from the working folder upwards, then in the user's configuration folder
 (`$XDG_CONFIG_HOME/datalake_kit/` or `~/.config/datalake_kit/`).
@@ -18,10 +23,13 @@ The file is searched from the working folder upwards, then in the user's configu
 
 from __future__ import annotations
 
+import datetime as dt
+import math
 import os
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -36,6 +44,9 @@ THREE_WAYS = f"""Name the lake in one of three ways:
   3. a file {FILE_NAME}:    default = "demo", and a table [lakes.demo] with path = "demo-lake" (or workgroup = "...")"""
 
 
+_OLDEST = 7 * 24 * 60  # minutes
+
+
 @dataclass(frozen=True)
 class FolderSettings:
     """A lake in a local folder, read by the embedded engine."""
@@ -47,7 +58,31 @@ class FolderSettings:
 
 @dataclass(frozen=True)
 class AthenaSettings:
-    """A lake behind Amazon Athena. Credentials come from the ordinary AWS chain and are never kept here."""
+    """A lake behind Amazon Athena. Credentials come from the ordinary AWS chain and are never kept here.
+
+    Attributes
+    ----------
+    workgroup, database, catalog, region
+        Where statements run, and where a table lies that is named without its database.
+    profile
+        The profile of the AWS configuration files whose credentials count.
+    role_arn, role_session_name, external_id
+        A role that is assumed with those credentials (key `role` in an address and in datalake.toml).
+    output_location
+        Where results go on S3, unless the workgroup says so itself.
+    endpoint
+        The address of all services, for a test server or a proxy.
+    max_scan
+        Bytes that a statement may read at most; see `Lake.sql`. Written as "10 GB".
+    price_per_tb
+        US dollars for a terabyte (2**40 bytes) read.
+    poll_interval
+        Seconds between two questions about a long query, at most; a short one is asked about more often.
+    max_age
+        Minutes that an earlier result of the same statement may be old to be given again. Written as "10 min".
+    redact_parameters
+        Keep values out of `last_query`, errors and logs.
+    """
 
     workgroup: str
     name: str | None = None
@@ -55,14 +90,24 @@ class AthenaSettings:
     region: str | None = None
     catalog: str = "awsdatacatalog"
     profile: str | None = None
+    role_arn: str | None = None
+    role_session_name: str | None = None
+    external_id: str | None = field(default=None, repr=False)
     output_location: str | None = None
     endpoint: str | None = None
+    max_scan: int | None = None
+    price_per_tb: float = 5.0
+    poll_interval: float = 1.0
+    max_age: int | None = None
+    redact_parameters: bool = False
 
 
 LakeSettings = FolderSettings | AthenaSettings
 
 _FOLDER_KEYS = {f.name for f in fields(FolderSettings)} - {"name"}
-_ATHENA_KEYS = {f.name for f in fields(AthenaSettings)} - {"name"}
+_ATHENA_KEYS = ({f.name for f in fields(AthenaSettings)} | {"role"}) - {"name", "role_arn"}
+_NUMBERS = {"max_scan", "max_age", "price_per_tb", "poll_interval", "redact_parameters"}
+_ENVIRONMENT = {f"DATALAKE_KIT_{key.upper()}": key for key in sorted(_ATHENA_KEYS)}
 
 
 def lake_settings(target: str | Path | None = None, *, database: str | None = None) -> LakeSettings:
@@ -72,8 +117,8 @@ def lake_settings(target: str | Path | None = None, *, database: str | None = No
     ----------
     target
         A folder, a name from datalake.toml, an address `athena://WORKGROUP?database=&region=&catalog=`, or None for
-        the environment variable DATALAKE_KIT_LAKE and then the file's default. A plain word is looked up in the file
-        first and taken as a folder second.
+        the environment variables DATALAKE_KIT_LAKE and DATALAKE_KIT_WORKGROUP and then the file's default. A plain word
+        is looked up in the file first and taken as a folder second.
     database
         The database of table names that are written without one.
 
@@ -100,7 +145,10 @@ def find_file(start: Path | None = None) -> Path | None:
 
 def _settings(target: str | Path | None) -> LakeSettings:
     if target is None or target == "":
-        target = os.environ.get(ENVIRONMENT_NAME) or _default_of_file()
+        target = os.environ.get(ENVIRONMENT_NAME)
+        if not target and os.environ.get("DATALAKE_KIT_WORKGROUP"):
+            return _athena({}, "environment")
+        target = target or _default_of_file()
     if isinstance(target, Path):
         return _folder(target)
     if not isinstance(target, str):
@@ -164,7 +212,55 @@ def _address(target: str) -> AthenaSettings:
         raise ConfigError(f"athena://{parts.netloc}: given twice: {', '.join(sorted(repeated))}.")
     values = {key: value for key, value in pairs if value}
     _refuse_unknown(dict(pairs), _ATHENA_KEYS - {"workgroup"}, f"athena://{parts.netloc}")
-    return AthenaSettings(workgroup=parts.netloc, **values)
+    return _athena({"workgroup": parts.netloc, **values}, f"athena://{parts.netloc}")
+
+
+def _athena(values: Mapping[str, Any], where: str, *, name: str | None = None) -> AthenaSettings:
+    """Put settings together: what was given, then what the environment says."""
+    found = dict(values)
+    for variable, key in _ENVIRONMENT.items():
+        if key not in found and os.environ.get(variable):
+            found[key] = os.environ[variable]
+    read = {("role_arn" if key == "role" else key): _setting(key, value, where) for key, value in found.items()}
+    if read.get("external_id") and not read.get("role_arn"):
+        raise ConfigError(f"{where}: external_id belongs to a role; give role= beside it.")
+    return AthenaSettings(name=name, **read)
+
+
+def _setting(key: str, value: Any, where: str) -> Any:
+    readers: dict[str, Any] = {
+        "max_scan": size_in_bytes,
+        "max_age": minutes,
+        "price_per_tb": _not_negative,
+        "poll_interval": _not_negative,
+        "redact_parameters": _yes_or_no,
+    }
+    if key in readers:
+        try:
+            return readers[key](value)
+        except ValueError as error:
+            raise ConfigError(f"{where}: {key}: {error}") from None
+    begins = {"output_location": ("s3://",), "endpoint": ("http://", "https://"), "role": ("arn:",)}
+    if key in begins and not value.startswith(begins[key]):
+        raise ConfigError(f"{where}: {key} begins with {' or '.join(begins[key])}, not {value!r}.")
+    return value
+
+
+def _not_negative(value: Any) -> float:
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = -1.0
+    if isinstance(value, bool) or not 0 <= number < 1e9:
+        raise ValueError(f"{value!r} is no number from 0 upwards.")
+    return number
+
+
+def _yes_or_no(value: Any) -> bool:
+    known = {"true": True, "false": False, "1": True, "0": False, "yes": True, "no": False}
+    if str(value).lower() not in known:
+        raise ValueError(f"{value!r} is neither true nor false.")
+    return known[str(value).lower()]
 
 
 def _read_file() -> tuple[Mapping[str, Any], str | None, Path | None]:
@@ -189,6 +285,8 @@ def _lake_of_file(name: str, table: Mapping[str, Any], file: Path) -> LakeSettin
     where = f"{file}, [lakes.{name}]"
     _refuse_unknown(table, _FOLDER_KEYS | _ATHENA_KEYS, where)
     for key, value in table.items():
+        if key in _NUMBERS and isinstance(value, (bool, int, float)):
+            continue
         if not isinstance(value, str):
             raise ConfigError(f"{where}: {key} must be text in quotes, not {value!r}.")
         if not value.strip():
@@ -198,11 +296,42 @@ def _lake_of_file(name: str, table: Mapping[str, Any], file: Path) -> LakeSettin
     kind, keys = (FolderSettings, _FOLDER_KEYS) if "path" in table else (AthenaSettings, _ATHENA_KEYS)
     _refuse_unknown(table, keys, where)
     if kind is AthenaSettings:
-        return AthenaSettings(name=name, **table)
+        return _athena(table, where, name=name)
     try:
         return _folder(file.parent / Path(table["path"]).expanduser(), name=name, database=table.get("database"))
     except LakeNotFoundError as error:
         raise LakeNotFoundError(f"{where}: {error}") from None
+
+
+def size_in_bytes(value: Any) -> int:
+    """Return a number of bytes that is written as a number or as text.
+
+    >>> size_in_bytes("10 GB"), size_in_bytes("1.5 KiB"), size_in_bytes(2048)
+    (10000000000, 1536, 2048)
+    """
+    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(?:([kmgtp]?)(i?)b)?\s*", str(value), re.IGNORECASE)
+    if isinstance(value, bool) or not found or float(found[1]) <= 0:
+        raise ValueError(f"{value!r} is no size. Write it as 10 GB, 500 MB or 1 TiB.")
+    power = " kmgtp".index((found[2] or " ").lower())
+    return int(float(found[1]) * (1024 if found[3] else 1000) ** power)
+
+
+def minutes(value: Any) -> int:
+    """Return whole minutes, rounded up, of a number of minutes, a timedelta or text.
+
+    >>> minutes("10 min"), minutes("2 hours"), minutes(90), minutes(dt.timedelta(seconds=61))
+    (10, 120, 90, 2)
+    """
+    if isinstance(value, dt.timedelta):
+        number = value.total_seconds() / 60
+    else:
+        found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(s|m|h|d)?[a-z]*\s*", str(value), re.IGNORECASE)
+        if isinstance(value, bool) or not found:
+            raise ValueError(f"{value!r} is no age. Write it as 10 min, 2 hours, 1 day, or as a timedelta.")
+        number = float(found[1]) * {"s": 1 / 60, "m": 1, "h": 60, "d": 1440}[(found[2] or "m").lower()]
+    if not 0 <= number <= _OLDEST:
+        raise ValueError(f"{value!r} is more than Athena keeps results for reuse: 7 days. Give less.")
+    return math.ceil(number)
 
 
 def _refuse_unknown(given: Iterable[str], known: set[str], where: str) -> None:

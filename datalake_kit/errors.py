@@ -14,6 +14,11 @@
     │   ├── UnsupportedSqlError             cannot be translated faithfully to the local engine
     │   └── WriteRefusedError               a statement that writes, or more than one statement
     ├── EngineError (RuntimeError)          the engine refused or failed
+    │   ├── AccessDeniedError               AWS refuses access; names the permission that is missing
+    │   ├── CredentialsError                there are no AWS credentials, or they are no longer good
+    │   ├── QueryCancelledError             the query was cancelled, here or elsewhere
+    │   ├── QueryTimedOutError              the query took longer than allowed, and was cancelled
+    │   └── ScanLimitError                  the query reads more than max_scan
     ├── DataError (ValueError)              data that cannot be read exactly: a number would be wrong
     │   ├── UnreadableFileError             missing, cut short, or not what its name says
     │   └── HudiError                       a Hudi table that cannot be read exactly
@@ -84,6 +89,26 @@ class WriteRefusedError(SqlError):
 
 class EngineError(DatalakeKitError, RuntimeError):
     """The engine refused the statement or failed while running it."""
+
+
+class AccessDeniedError(EngineError):
+    """AWS refuses access to a service, a table or a bucket."""
+
+
+class CredentialsError(EngineError):
+    """There are no AWS credentials, or they are no longer good."""
+
+
+class QueryCancelledError(EngineError):
+    """The query was cancelled before it was done."""
+
+
+class QueryTimedOutError(EngineError):
+    """The query took longer than allowed, and was cancelled."""
+
+
+class ScanLimitError(EngineError):
+    """The query reads, or would read, more than its limit."""
 
 
 class DataError(DatalakeKitError, ValueError):

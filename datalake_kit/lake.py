@@ -8,6 +8,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -15,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import pyarrow as pa
 
-from datalake_kit.config import FolderSettings, LakeSettings, lake_settings
-from datalake_kit.engines.base import Engine, Execution, QueryStats, TableName
+from datalake_kit.config import FolderSettings, LakeSettings, lake_settings, minutes, size_in_bytes
+from datalake_kit.engines.base import Engine, Execution, Options, Progress, QueryStats, TableName
 from datalake_kit.errors import (
     ParameterError,
     SqlError,
@@ -26,7 +28,7 @@ from datalake_kit.sql import bind, bind_query, load_query, split_name
 from datalake_kit.tables import Table, Tables, html_table, require_database, to_pandas
 
 if TYPE_CHECKING:
-    pass
+    from datalake_kit.engines.athena.costs import Costs
 
 __all__ = ["Lake", "Table", "connect"]
 
@@ -84,7 +86,8 @@ class Lake:
     tables
         `lake.tables()` lists them; `lake.tables.taxi.table_1` gives one, with Tab completion.
     last_query
-        Statistics of the last statement (engine, text as executed, seconds, rows, bytes scanned, query id), or None.
+        Statistics of the last statement, whether it succeeded or not: engine, text as executed, query id, state,
+        seconds, rows, bytes scanned, cost, whether an earlier result was given again. None before the first.
     """
 
     def __init__(self, engine: Engine, settings: LakeSettings) -> None:
@@ -103,6 +106,13 @@ class Lake:
         """The folder of a local lake; None on Athena."""
         return self.settings.path if isinstance(self.settings, FolderSettings) else None
 
+    @property
+    def costs(self) -> Costs:
+        """What this lake's queries on Athena read and cost so far; nothing on the local engine."""
+        from datalake_kit.engines.athena.costs import Costs
+
+        return getattr(self.engine, "costs", Costs())
+
     def sql(
         self,
         text: str,
@@ -111,6 +121,11 @@ class Lake:
         params: Mapping[str, Any] | None = None,
         allow_write: bool = False,
         dialect: str = "athena",
+        max_scan: int | str | None = None,
+        max_age: float | str | timedelta | None = None,
+        unload: bool | None = None,
+        progress: Progress = None,
+        timeout: float | None = None,
         **named: Any,
     ) -> pd.DataFrame:
         """Run one statement in Athena's dialect and return its rows.
@@ -127,6 +142,22 @@ class Lake:
             Let a statement through that writes; on a folder that is CREATE TABLE ... AS.
         dialect
             "athena", the same on every engine; "duckdb" for the local engine's own SQL.
+        max_scan
+            Bytes that Athena may read, as a number or as "10 GB"; None: the lake's own setting. The statement is not
+            sent where it is known beforehand that it must read more, and it is cancelled when Athena's statistics pass
+            the limit; they lag, so the hard limit is the workgroup's BytesScannedCutoffPerQuery. The local engine
+            costs nothing and takes no notice.
+        max_age
+            Take Athena's earlier result of the same statement if it is no older: minutes, a timedelta, or "10 min". The
+            local engine always computes, which is newer than was asked for.
+        unload
+            Let Athena write the rows to Parquet on S3 and read them from there (True), fetch them as the ordinary
+            result (False), or decide (None). Rows are the same. The local engine takes no notice.
+        progress
+            Show state, seconds, bytes read and cost while Athena works: True or False; a function is called with the
+            statistics instead. None: in a terminal and in a notebook.
+        timeout
+            Seconds after which the statement is cancelled.
 
         Returns
         -------
@@ -144,13 +175,33 @@ class Lake:
             The statement writes, or there is more than one.
         NotFoundError
             A database, table or column that is not there; names the nearest ones.
+        EngineError
+            Athena refused or failed; AccessDeniedError, CredentialsError, QueryCancelledError, QueryTimedOutError and
+            ScanLimitError are kinds of it. Names the query id, the line and the cause.
+
+        Notes
+        -----
+        Ctrl-C cancels the statement on the server, and so do the end of Python and SIGTERM (a kernel that is shut
+        down). A process that is killed outright (SIGKILL, a lost machine) can cancel nothing: the statement then runs
+        to its end or to the limits of its workgroup.
 
         Examples
         --------
         >>> lake.sql("SELECT count(*) AS n FROM taxi.table_1 WHERE vendorid = :vendor", vendor=2)  # doctest: +SKIP
         """
         return to_pandas(
-            self.arrow(text, params=params, allow_write=allow_write, dialect=dialect, **named),
+            self.arrow(
+                text,
+                params=params,
+                allow_write=allow_write,
+                dialect=dialect,
+                max_scan=max_scan,
+                max_age=max_age,
+                unload=unload,
+                progress=progress,
+                timeout=timeout,
+                **named,
+            )
         )
 
     def arrow(
@@ -161,10 +212,16 @@ class Lake:
         params: Mapping[str, Any] | None = None,
         allow_write: bool = False,
         dialect: str = "athena",
+        max_scan: int | str | None = None,
+        max_age: float | str | timedelta | None = None,
+        unload: bool | None = None,
+        progress: Progress = None,
+        timeout: float | None = None,
         **named: Any,
     ) -> pa.Table:
         """Run one statement as `sql` does and return an Arrow table."""
-        return self._execute(text, params, named, allow_write, dialect).reader().read_all()
+        options = _options(allow_write, dialect, max_scan, max_age, unload, progress, timeout)
+        return self._execute(text, params, named, options).reader().read_all()
 
     def batches(
         self,
@@ -173,19 +230,40 @@ class Lake:
         *,
         params: Mapping[str, Any] | None = None,
         dialect: str = "athena",
+        max_scan: int | str | None = None,
+        max_age: float | str | timedelta | None = None,
+        unload: bool | None = None,
+        progress: Progress = None,
+        timeout: float | None = None,
         **named: Any,
     ) -> pa.RecordBatchReader:
         """Run one statement as `sql` does and return its rows batch by batch, for results larger than memory."""
-        return self._execute(text, params, named, False, dialect).reader()
+        options = _options(False, dialect, max_scan, max_age, unload, progress, timeout)
+        return self._execute(text, params, named, options).reader()
 
-    def query(self, name: str, /, *, params: Mapping[str, Any] | None = None, **named: Any) -> pd.DataFrame:
+    def query(
+        self,
+        name: str,
+        /,
+        *,
+        params: Mapping[str, Any] | None = None,
+        max_scan: int | str | None = None,
+        max_age: float | str | timedelta | None = None,
+        unload: bool | None = None,
+        progress: Progress = None,
+        timeout: float | None = None,
+        **named: Any,
+    ) -> pd.DataFrame:
         """Run a named query, a file of sql/, such as `lake.query("cdc/row_count", table="taxi.table_1")`.
 
         A parameter that the file declares as an identifier is quoted; the others are bound and checked by type.
-        `query_names()` of datalake_kit.sql lists the names.
+        `query_names()` of datalake_kit.sql lists the names. The other options are those of `sql`.
         """
-        text, values = bind_query(load_query(name), _values(params, named))
-        return self.sql(text, params=values)
+        query = load_query(name)
+        text, values = bind_query(query, _values(params, named))
+        options = _options(False, "athena", max_scan, max_age, unload, progress, timeout)
+        options = replace(options, file=str(query.file))
+        return to_pandas(self._execute(text, values, {}, options).reader().read_all())
 
     def table(self, name: str) -> Table:
         """Open a table by `database.table`; raises TableNotFoundError with the nearest names."""
@@ -213,14 +291,18 @@ class Lake:
         self.close()
 
     def _execute(
-        self, text: str, params: Mapping[str, Any] | None, named: Mapping[str, Any], allow_write: bool, dialect: str
+        self, text: str, params: Mapping[str, Any] | None, named: Mapping[str, Any], options: Options
     ) -> Execution:
         if not isinstance(text, str) or not text.strip():
             raise SqlError(f"A statement is text, such as 'SELECT 1 AS one', not {text!r}.")
         bound, values = bind(text, _values(params, named))
-        execution = self.engine.execute(bound, values, allow_write=allow_write, dialect=dialect)
+        execution = self.engine.execute(bound, values, replace(options, started=self._started))
+        execution.stats.file = options.file
         self.last_query = execution.stats
         return execution
+
+    def _started(self, stats: QueryStats) -> None:
+        self.last_query = stats
 
     def _describe(self) -> dict[str, str]:
         told: dict[str, str] = {"engine": self.engine_name}
@@ -236,6 +318,30 @@ class Lake:
 
     def _repr_html_(self) -> str:
         return html_table("Lake", self._describe())
+
+
+def _options(
+    allow_write: bool,
+    dialect: str,
+    max_scan: int | str | None,
+    max_age: float | str | timedelta | None,
+    unload: bool | None,
+    progress: Progress,
+    timeout: float | None,
+) -> Options:
+    """Check the options of one statement."""
+    try:
+        scan = None if max_scan is None else size_in_bytes(max_scan)
+        age = None if max_age is None else minutes(max_age)
+    except ValueError as error:
+        raise ParameterError(f"{'max_scan' if 'size' in str(error) else 'max_age'}: {error}") from None
+    if unload not in (None, True, False):
+        raise ParameterError(f"unload= is True, False or None, not {unload!r}.")
+    if not (progress is None or isinstance(progress, bool) or callable(progress)):
+        raise ParameterError(f"progress= is True, False, None or a function, not {progress!r}.")
+    if timeout is not None and (isinstance(timeout, bool) or not isinstance(timeout, (int, float)) or timeout <= 0):
+        raise ParameterError(f"timeout= is a number of seconds above 0, not {timeout!r}.")
+    return Options(allow_write, dialect, scan, age, unload, progress, timeout)
 
 
 def _values(params: Mapping[str, Any] | None, named: Mapping[str, Any]) -> dict[str, Any]:

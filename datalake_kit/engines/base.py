@@ -16,7 +16,7 @@ from datalake_kit.errors import SqlError, WriteRefusedError
 from datalake_kit.sql import quote_identifier
 from datalake_kit.storage import Place
 
-HUDI, PARQUET, ICEBERG, OTHER = "hudi", "parquet", "iceberg", "other"
+HUDI, PARQUET, ICEBERG, VIEW, OTHER = "hudi", "parquet", "iceberg", "view", "other"
 
 
 def fold(name: str) -> str:
@@ -57,6 +57,15 @@ class TableInfo:
     location: str
     format: str
     columns: tuple[Column, ...]
+    parameters: Mapping[str, str] = field(default_factory=dict, compare=False)  # of the table in the Glue catalog
+
+
+@dataclass(frozen=True)
+class Partition:
+    """A partition of a table: the value of each partition column as text, None for NULL, and where its files lie."""
+
+    values: Mapping[str, str | None]
+    location: str
 
 
 @dataclass
@@ -68,15 +77,26 @@ class QueryStats:
     engine
         "duckdb" or "athena".
     text
-        The statement as the engine ran it; values stand as placeholders.
+        The statement as the engine ran it: on the local engine values stand as placeholders; on Athena they are written
+        into it, unless the lake has `redact_parameters=True`.
+    query_id
+        Athena's query id, empty before it has one; on DuckDB an id of this statement alone.
     seconds
         From the call to the last row fetched.
     rows
         Rows fetched.
     bytes_scanned
         Bytes that the engine read from the files, as the engine says; None while it has not said so.
-    query_id
-        Athena's query id; on DuckDB an id of this statement alone.
+    state
+        "QUEUED", "RUNNING", "SUCCEEDED", "FAILED" or "CANCELLED".
+    queue_seconds
+        Seconds that the statement waited before it ran; None on the local engine.
+    cost
+        US dollars, by the lake's price a TB; None on the local engine.
+    reused
+        Whether an earlier result was given again (`max_age=`).
+    file
+        The query file that the statement came from, if any.
     """
 
     engine: str
@@ -85,6 +105,11 @@ class QueryStats:
     seconds: float = 0.0
     rows: int = 0
     bytes_scanned: int | None = None
+    state: str = "RUNNING"
+    queue_seconds: float | None = None
+    cost: float | None = None
+    reused: bool = False
+    file: str | None = None
 
     def _repr_html_(self) -> str:
         import html
@@ -94,6 +119,36 @@ class QueryStats:
             for k, v in vars(self).items()
         )
         return f"<table>{cells}</table>"
+
+
+Progress = bool | Callable[[QueryStats], None] | None
+
+
+@dataclass(frozen=True)
+class Options:
+    """How one statement is to be run; see `Lake.sql` for what each means.
+
+    Attributes
+    ----------
+    max_scan
+        Bytes; None: the lake's own limit.
+    max_age
+        Minutes; None: the lake's own.
+    file
+        The query file that the statement comes from.
+    started
+        Called with the statistics when the statement is about to run, so that they are there when it fails, too.
+    """
+
+    allow_write: bool = False
+    dialect: str = "athena"
+    max_scan: int | None = None
+    max_age: int | None = None
+    unload: bool | None = None
+    progress: Progress = None
+    timeout: float | None = None
+    file: str | None = None
+    started: Callable[[QueryStats], None] = lambda stats: None
 
 
 @dataclass
@@ -116,6 +171,7 @@ class Execution:
             self.stats.seconds = time.perf_counter() - self._started
             yield batch
         self.on_end(self.stats)
+        self.stats.state = "SUCCEEDED"
         self.stats.seconds = time.perf_counter() - self._started
 
 
@@ -141,8 +197,9 @@ class Engine(Protocol):
     """Runs statements and knows tables."""
 
     name: str
+    catalog: Any
 
-    def execute(self, text: str, values: Mapping[str, Any], *, allow_write: bool, dialect: str) -> Execution:
+    def execute(self, text: str, values: Mapping[str, Any], options: Options, /) -> Execution:
         """Run one statement with its values bound."""
         ...
 

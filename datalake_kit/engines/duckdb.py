@@ -21,7 +21,7 @@ import duckdb
 import pyarrow as pa
 
 from datalake_kit.engines import dialect as athena_dialect
-from datalake_kit.engines.base import Execution, QueryStats, TableInfo, TableName, fold, refuse_to_write
+from datalake_kit.engines.base import Execution, Options, QueryStats, TableInfo, TableName, fold, refuse_to_write
 from datalake_kit.engines.dialect.parsing import MARK
 from datalake_kit.engines.folder import FolderCatalog, FolderTable, select_layers
 from datalake_kit.engines.statements import create_table_as, dollar_parameters, tables_of_duckdb
@@ -87,21 +87,19 @@ class DuckDBEngine:
 
     # --- statements
 
-    def execute(
-        self, text: str, values: Mapping[str, Any], *, allow_write: bool = False, dialect: str = "athena"
-    ) -> Execution:
+    def execute(self, text: str, values: Mapping[str, Any], options: Options, /) -> Execution:
         """Run one statement; see `Lake.sql`."""
-        if dialect not in DIALECTS:
-            raise ParameterError(f"No dialect {dialect!r}: it is one of {', '.join(DIALECTS)}.")
+        if options.dialect not in DIALECTS:
+            raise ParameterError(f"No dialect {options.dialect!r}: it is one of {', '.join(DIALECTS)}.")
         started = time.perf_counter()
-        if dialect == "duckdb":
+        if options.dialect == "duckdb":
             return self._native(text, values, started)
         shown = self._catalog_statement(text)
         if shown is not None:
             return _rows(shown, QueryStats(self.name, text, _query_id()), started)
         if athena_dialect.is_read_only(text):
             return self._select(text, values, started)
-        refuse_to_write(text, allow_write=allow_write)
+        refuse_to_write(text, allow_write=options.allow_write)
         return self._create_table_as(text, values, started)
 
     def _select(self, text: str, values: Mapping[str, Any], started: float) -> Execution:

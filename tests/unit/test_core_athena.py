@@ -113,7 +113,7 @@ def test_workgroup_catalog_database_and_output_are_sent(
     answer(endpoint, [("x", "bigint")], [["1"]])
     engine: Any = lake.engine
     sent: dict[str, Any] = {}
-    client = engine._connect()._client
+    client = engine.session.client("athena")
     start = client.start_query_execution
 
     def keep(**request: Any) -> Any:
@@ -193,8 +193,7 @@ def test_no_region_says_how_to_name_one(monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_a_failure_names_the_statement_and_no_secret(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     engine: Any = lake.engine
-    engine._connect()
-    monkeypatch.setattr(engine._connection._client, "start_query_execution", _refuse)
+    monkeypatch.setattr(engine.session.client("athena"), "start_query_execution", _refuse)
     with pytest.raises(errors.EngineError, match="SELECT 1 AS one") as caught:
         lake.sql("SELECT 1 AS one")
     assert "hush" not in str(caught.value)

@@ -8,7 +8,7 @@ cancelled on the server (PyAthena does so).
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pyarrow as pa
@@ -16,16 +16,19 @@ import pyarrow as pa
 from datalake_kit.config import AthenaSettings
 from datalake_kit.engines import dialect as athena_dialect
 from datalake_kit.engines.athena.catalog import GlueCatalog
+from datalake_kit.engines.athena.costs import Costs
+from datalake_kit.engines.athena.failures import Statement
+from datalake_kit.engines.athena.running import AthenaRunner, Finished
 from datalake_kit.engines.athena.session import AwsSession
 from datalake_kit.engines.base import (
     Execution,
+    Options,
     QueryStats,
     TableInfo,
     TableName,
     refuse_to_write,
 )
 from datalake_kit.errors import (
-    EngineError,
     ParameterError,
     UnsupportedSqlError,
 )
@@ -65,7 +68,7 @@ class AthenaEngine:
         self.settings = settings
         self.session = AwsSession(settings)
         self.catalog = GlueCatalog(self.session)
-        self._connection: Any = None
+        self.costs = Costs()
 
     # --- catalog
 
@@ -86,52 +89,53 @@ class AthenaEngine:
         return self.catalog.files(name)
 
     def close(self) -> None:
-        """Close the connection."""
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
+        """Let go of the clients."""
+        self.session.close()
 
     # --- statements
 
-    def execute(
-        self, text: str, values: Mapping[str, Any], *, allow_write: bool = False, dialect: str = "athena"
-    ) -> Execution:
+    def execute(self, text: str, values: Mapping[str, Any], options: Options, /) -> Execution:
         """Run one statement; see `Lake.sql`."""
-        if dialect != "athena":
-            raise ParameterError(f"dialect={dialect!r} is not spoken by Athena. Leave it out.")
-        if not athena_dialect.is_read_only(text):
-            refuse_to_write(text, allow_write=allow_write)
+        if options.dialect != "athena":
+            raise ParameterError(f"dialect={options.dialect!r} is not spoken by Athena. Leave it out.")
+        reading = athena_dialect.is_read_only(text)
+        if not reading:
+            refuse_to_write(text, allow_write=options.allow_write)
         started = time.perf_counter()
         spelled = replace_placeholders(text, lambda name: literal(values[name]))
-        cursor = self._connect().cursor()
-        try:
-            cursor.execute(spelled)
-        except Exception as error:
-            raise _explained(error, cursor, spelled) from error
-        schema = _schema(cursor.description or [])
-        stats = QueryStats(self.name, spelled, str(cursor.query_id))
-        return Execution(schema, _batches(cursor, schema), stats, _finish(cursor), _started=started)
+        runner = self._runner(text if self.settings.redact_parameters else spelled, values, options)
+        options.started(runner.stats)
+        with runner.explaining():
+            schema, batches = self._rows(runner, spelled, reading)
+        return Execution(schema, _guarded(runner, batches), runner.stats, _started=started)
 
-    def _connect(self) -> Any:
-        if self._connection is None:
-            import logging
+    def _runner(self, shown: str, values: Mapping[str, Any], options: Options) -> AthenaRunner:
+        settings = self.settings
+        statement = Statement(shown, values, settings.redact_parameters, options.file, settings.database)
+        stats = QueryStats(self.name, shown, "", state="QUEUED", file=options.file)
+        return AthenaRunner(self.session, statement, options, stats=stats, costs=self.costs)
 
-            import pyathena
+    def _rows(self, runner: AthenaRunner, text: str, reading: bool) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
+        finished = runner.run(text, reading=reading)
+        return _fetched(runner, finished)
 
-            logging.getLogger("pyathena").addHandler(logging.NullHandler())  # errors are raised here, not printed
 
-            more: dict[str, Any] = {"endpoint_url": self.settings.endpoint} if self.settings.endpoint else {}
-            self._connection = pyathena.connect(
-                session=self.session.boto,
-                region_name=self.session.boto.region_name,
-                work_group=self.settings.workgroup,
-                schema_name=self.settings.database or "default",
-                catalog_name=self.settings.catalog,
-                s3_staging_dir=self.settings.output_location,
-                poll_interval=0.1,
-                **more,
-            )
-        return self._connection
+def _guarded(runner: AthenaRunner, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """The batches; what AWS raises while they are fetched becomes ours."""
+    with runner.explaining():
+        yield from batches
+
+
+def _fetched(runner: AthenaRunner, finished: Finished) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
+    from pyathena.model import AthenaQueryExecution
+    from pyathena.result_set import AthenaResultSet
+
+    connection = runner.session.connection
+    execution = AthenaQueryExecution(runner.session.asked("get_query_execution", QueryExecutionId=finished.query_id))
+    cursor = connection.cursor()
+    result = AthenaResultSet(connection, cursor._converter, execution, 1000, connection.retry_config)
+    schema = _schema(result.description or [])
+    return schema, _batches(result, schema)
 
 
 def _schema(description: list[Any]) -> pa.Schema:
@@ -151,20 +155,7 @@ def _arrow_type(column: Any) -> pa.DataType:
 
 
 def _batches(cursor: Any, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
-    while rows := cursor.fetchmany(BATCH_ROWS):
+    while rows := cursor.fetchmany(1000):
         columns = zip(*rows, strict=True)
         arrays = [pa.array(column, type=field.type) for column, field in zip(columns, schema, strict=True)]
         yield pa.RecordBatch.from_arrays(arrays, schema=schema)
-
-
-def _finish(cursor: Any) -> Callable[[QueryStats], None]:
-    def finish(stats: QueryStats) -> None:
-        stats.bytes_scanned = cursor.data_scanned_in_bytes
-        cursor.close()
-
-    return finish
-
-
-def _explained(error: BaseException, cursor: Any, text: str) -> EngineError:
-    where = f" (query id {cursor.query_id})" if getattr(cursor, "query_id", None) else ""
-    return EngineError(f"Athena{where}: {error}\nStatement: {text}")
