@@ -56,8 +56,13 @@ class Table:
 
     @property
     def format(self) -> str:
-        """ "hudi", "parquet", "iceberg" or "other"."""
+        """ "hudi", "parquet", "iceberg", "view" or "other"."""
         return self._info.format
+
+    @property
+    def parameters(self) -> Mapping[str, str]:
+        """Parameters of the table in the Glue catalog; none in a folder."""
+        return self._info.parameters
 
     @property
     def columns(self) -> tuple[Column, ...]:
@@ -189,12 +194,8 @@ def to_pandas(table: pa.Table) -> pd.DataFrame:
 
 
 def require_database(engine: Engine, name: str) -> str:
-    known = engine.databases()
-    for database in known:
-        if database.lower() == name.lower():
-            return database
-    hint = did_you_mean(name, known) if known else "The lake is empty."
-    raise DatabaseNotFoundError(f"No database {name!r} in this lake. {hint}")
+    found: str = engine.catalog.find_database(name)
+    return found
 
 
 def html_table(title: str, rows: Mapping[str, str]) -> str:

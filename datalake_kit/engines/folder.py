@@ -86,6 +86,10 @@ class FolderCatalog:
         """Return the names of the databases."""
         return _visible_folders(self.root)
 
+    def find_database(self, name: str) -> str:
+        """Return the name of a database as it is written here; DatabaseNotFoundError otherwise."""
+        return self._database(name).name
+
     def tables(self, database: str) -> list[TableInfo]:
         """Return the tables of a database without opening a file; folders without data are left out."""
         folder = self._database(database)

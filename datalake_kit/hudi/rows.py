@@ -60,6 +60,9 @@ def locate(lake: Lake, table: str | Table) -> tuple[str, str, str]:
     if isinstance(table, Table):
         return written_name(table.database, table.table), table.format, table.location
     parts = split_name(table)  # anything but text is refused here
+    if lake.engine_name == "athena":
+        known = lake.engine.catalog.find(lake.full_name(table))
+        return written_name(known.name.database, known.name.table), known.format, known.location
     database = parts[0] if len(parts) > 1 else getattr(lake.settings, "database", None)
     listed = lake.tables(database) if database else lake.tables()
     same = listed[(listed["table"].str.lower() == parts[-1].lower()) & (len(parts) <= 2)]

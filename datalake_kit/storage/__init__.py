@@ -24,7 +24,7 @@ from datalake_kit.storage.listing import (
     refuse_dangling,
 )
 from datalake_kit.storage.parquet import PARQUET_MAGIC, check_parquet, open_parquet, read_footer, read_schema
-from datalake_kit.storage.s3 import S3Path, use_profile
+from datalake_kit.storage.s3 import S3Path, use_client, use_profile
 from datalake_kit.storage.writing import write_atomically, write_folder_atomically
 
 __all__ = [
@@ -50,6 +50,7 @@ __all__ = [
     "read_many",
     "read_schema",
     "refuse_dangling",
+    "use_client",
     "use_profile",
     "write_atomically",
     "write_folder_atomically",

@@ -12,9 +12,9 @@ from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
 from datalake_kit.errors import UnreadableFileError
-from datalake_kit.storage.s3_client import asked, client_of, code_of, is_broken_off, is_missing, use_profile
+from datalake_kit.storage.s3_client import asked, client_of, code_of, is_broken_off, is_missing, use_client, use_profile
 
-__all__ = ["ReplacedError", "S3Path", "S3Stat", "use_profile"]
+__all__ = ["ReplacedError", "S3Path", "S3Stat", "use_client", "use_profile"]
 
 _FOLDER_MARKS = ("/", "_$folder$")  # empty objects by which some tools show folders
 _ATTEMPTS = 3  # botocore tries again what fails before the first byte, but not what breaks off after it

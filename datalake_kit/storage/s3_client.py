@@ -17,6 +17,7 @@ from datalake_kit.errors import UnreadableFileError
 
 _CONNECTIONS = 32
 _profiles: dict[str, tuple[str | None, str | None]] = {}
+_clients: dict[str, Any] = {}
 
 _DENIED = "AWS refused access. Its credentials need s3:GetObject and s3:ListBucket on the bucket, s3:PutObject to write"
 _EXPIRED = "the AWS credentials have expired or are not valid. Log in again (aws sso login), or renew them"
@@ -49,7 +50,13 @@ _CODES = {
 
 def use_profile(bucket: str, *, profile: str | None, region: str | None) -> None:
     """Reach a bucket with a profile and region of its lake, not with the ones that the environment names."""
+    _clients.pop(bucket, None)
     _profiles[bucket] = (profile, region)
+
+
+def use_client(bucket: str, client: Any) -> None:
+    """Reach a bucket by a client of boto3 that is given: one with an assumed role, or of another endpoint."""
+    _clients[bucket] = client
 
 
 def profiles() -> dict[str, tuple[str | None, str | None]]:
@@ -59,6 +66,8 @@ def profiles() -> dict[str, tuple[str | None, str | None]]:
 
 def client_of(bucket: str) -> Any:
     """Return the client through which a bucket is reached; it may be used by several threads."""
+    if bucket in _clients:
+        return _clients[bucket]
     profile, region = _profiles.get(bucket, (None, None))
     return _client(profile, region, os.getpid(), _environment())
 
