@@ -66,15 +66,6 @@ class Partition:
 
     values: Mapping[str, str | None]
     location: str
-    parameters: Mapping[str, str] = field(default_factory=dict, compare=False)  # of the table in the Glue catalog
-
-
-@dataclass(frozen=True)
-class Partition:
-    """A partition of a table: the value of each partition column as text, None for NULL, and where its files lie."""
-
-    values: Mapping[str, str | None]
-    location: str
 
 
 @dataclass
@@ -206,7 +197,6 @@ class Engine(Protocol):
     """Runs statements and knows tables."""
 
     name: str
-    catalog: Any
     catalog: Any
 
     def execute(self, text: str, values: Mapping[str, Any], options: Options, /) -> Execution:
