@@ -151,14 +151,19 @@ def _of_client(error: Exception, about: str) -> Refusal | None:
         expired = "expired" in str(error).lower()
         what = "The AWS credentials have expired" if expired else "There are no AWS credentials"
         return CredentialsError, f"{what} ({name}; {about}). {_LOG_IN}."
-    if isinstance(error, aws.HTTPClientError | aws.IncompleteReadError | aws.ResponseStreamingError):
+    network = (aws.ConnectionError, aws.HTTPClientError, aws.IncompleteReadError, aws.ResponseStreamingError)
+    if isinstance(error, network):
         where = getattr(error, "kwargs", {}).get("endpoint_url", "")
-        at = f" at {re.sub(r'//[^/@]*@', '//', str(where)).split('?')[0]}" if where else ""
+        at = f" at {_without_password(str(where)).split('?')[0]}" if where else ""
         return EngineError, (
             f"The network to AWS broke off{at} ({name}; {about}); it was tried again in vain. Look at the network, the "
             "proxy and the endpoint, then run it again."
         )
-    return EngineError, f"The AWS client failed ({name}; {about}): {error}."
+    return EngineError, f"The AWS client failed ({name}; {about}): {_without_password(str(error))}."
+
+
+def _without_password(text: str) -> str:
+    return re.sub(r"//[^/@\s]*@", "//", text)
 
 
 # --- settings and results

@@ -149,7 +149,8 @@ class AthenaRunner:
         try:
             yield
         except Exception as error:
-            known = explained(error, self.statement, self.session, query_id=finished.query_id if finished else None)
+            query_id = finished.query_id if finished else self.stats.query_id
+            known = explained(error, self.statement, self.session, query_id=query_id)
             if known is error:
                 raise
             raise known from (None if self.statement.hidden else error)
