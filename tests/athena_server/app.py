@@ -61,7 +61,10 @@ class App:
             if fault.error:
                 return self._refuse(service, operation, fault.error, fault.message, start)
             if fault.cut_after is not None:
-                return _cut(self.moto(environ, _close_early(start)), fault.cut_after)
+                early = _close_early(start)
+                if service == "AmazonAthena":
+                    return _cut(self._athena(operation, json.loads(content or "{}"), environ, early), fault.cut_after)
+                return _cut(self.moto(environ, early), fault.cut_after)
         if service == "AmazonAthena":
             return self._athena(operation, json.loads(content or "{}"), environ, start)
         return self._to_moto(target, environ, start)
