@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from datalake_kit.lake import Lake
 
 COMMIT = "_hoodie_commit_time"
+DOCUMENTED_VERSION = 6  # Hudi 0.14 and 0.15
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,10 @@ class LakeSide:
         Of a table of Parquet files in a folder: those that can be read.
     broken : tuple of Fault
         Of such a table: those that cannot.
+    is_remote : bool
+        Rows are asked of Athena in SQL; the snapshot of such a table gives its keys and commits, not its rows.
+    around_sql : str
+        Why rows are read from S3 by dk.hudi although the lake is on Athena; empty where they are not.
     """
 
     lake: Lake
@@ -57,6 +62,8 @@ class LakeSide:
     folder: Path = Path()
     files: tuple[Path, ...] | None = None
     broken: tuple[Fault, ...] = field(default=())
+    is_remote: bool = False
+    around_sql: str = ""
 
     @property
     def record_keys(self) -> tuple[str, ...]:
@@ -81,7 +88,7 @@ class LakeSide:
     @property
     def is_local(self) -> bool:
         """Whether the rows can be read as often as needed; else they are fetched once."""
-        return self.snapshot is not None or self.files is not None
+        return not self.is_remote and (self.snapshot is not None or self.files is not None)
 
     def column(self, name: str | None) -> str | None:
         """The table's column of a name, in any case of letters."""
@@ -90,7 +97,7 @@ class LakeSide:
 
     def relation(self, work: Workspace) -> Relation:
         """The rows as SQL, of a damaged table those that are left."""
-        if self.snapshot is not None:
+        if self.snapshot is not None and not self.is_remote:
             return _of_snapshot(work, self.snapshot)
         if self.files is not None:
             return self._of_files(work, self.files)
@@ -136,7 +143,37 @@ def open_side(lake: Lake, name: str) -> LakeSide:
         return _open_parquet(lake, full, Path(location))
     table = lake.table(full)
     names = tuple(c.name for c in table.columns)
-    return LakeSide(lake, full, table_format, names, tuple(table.partition_columns), None)
+    if table_format == "hudi":
+        return _on_athena(lake, full, location, names)
+    return LakeSide(lake, full, table_format, names, tuple(table.partition_columns), None, is_remote=True)
+
+
+def _on_athena(lake: Lake, name: str, location: str, columns: tuple[str, ...]) -> LakeSide:
+    """A Hudi table on S3: asked in SQL where Athena shows its newest snapshot, else read by dk.hudi."""
+    snapshot = open_what_is_left(location)
+    why = sql_leaves_out(snapshot) or ("files of its newest snapshot are gone or cut" if snapshot.faults else "")
+    own = tuple(c for c in columns if not c.startswith("_hoodie_"))
+    side = LakeSide(lake, name, "hudi", own, snapshot.partition_fields, snapshot, is_remote=True)
+    return from_files(side, why) if why else side
+
+
+def from_files(side: LakeSide, why: str) -> LakeSide:
+    """The same Hudi table, its rows read from S3 instead of asked in SQL."""
+    if side.snapshot is None:
+        raise ParameterError(f"{side.name} is no Hudi table: its rows are read by SQL alone.")
+    snapshot = _without_unreadable(side.snapshot)
+    names = tuple(snapshot.schema().names)
+    return replace(side, columns=names, snapshot=snapshot, is_remote=False, around_sql=why)
+
+
+def sql_leaves_out(snapshot: Snapshot) -> str:
+    """Why SQL on Athena does not show the newest snapshot of a Hudi table; empty where it does."""
+    version = snapshot.table_version
+    if snapshot.needs_merge:
+        return "SQL on Athena shows a merge-on-read table read-optimised, without what lies in its log files"
+    if version > DOCUMENTED_VERSION:
+        return f"the table's version is {version}, and AWS documents none newer than {DOCUMENTED_VERSION} for Athena"
+    return ""
 
 
 def _open_parquet(lake: Lake, name: str, folder: Path) -> LakeSide:

@@ -27,7 +27,7 @@ from datalake_kit.cdc.dms_names import CONTROL, OTHER
 from datalake_kit.cdc.dms_says import note_cut_lobs, note_evidence
 from datalake_kit.cdc.findings import hidden_key
 from datalake_kit.cdc.jobs import Job, Keys, attach_source, jobs_of, prepare, staging_folder
-from datalake_kit.cdc.lake_side import counts_where_possible
+from datalake_kit.cdc.lake_side import counts_where_possible, from_files
 from datalake_kit.cdc.moving import named_columns
 from datalake_kit.cdc.odp_config import read_config
 from datalake_kit.cdc.records import append_record
@@ -44,7 +44,7 @@ from datalake_kit.cdc.result import (
 from datalake_kit.cdc.settings import DmsSettings
 from datalake_kit.cdc.table_check import TableCheck
 from datalake_kit.cdc.trackers import Lag, Trackers, in_words, lag_of, read_trackers
-from datalake_kit.errors import DatalakeKitError, ParameterError
+from datalake_kit.errors import DatalakeKitError, EngineError, ParameterError
 from datalake_kit.hudi.instants import to_datetime
 from datalake_kit.storage import Place
 
@@ -182,10 +182,15 @@ def validate(
         check_mask(jobs, mask)
         check_tolerance(jobs, tolerance)
         named_columns(jobs, changed_at)
-        whole = [j.name for j in jobs if j.side is not None and j.side.is_whole]
+        sides = [j.side for j in jobs if j.side is not None]
+        whole = [s.name for s in sides if s.is_whole and not s.around_sql]
         counts, problems, statement = counts_where_possible(lake, whole)
         for job in jobs:
-            job.problem = job.problem or problems.get(job.name, "")
+            problem = problems.get(job.name, "")
+            if problem and job.side is not None and job.side.is_remote and job.side.snapshot is not None:
+                job.side = from_files(job.side, _failed(problem))
+            else:
+                job.problem = job.problem or problem
         lags = {job.name: _lag(job, known) for job in jobs}
         options = {"level": level, "until": until, "tolerance": tolerance, "mask": mask, "settings": settings}
         results = [_check(job, counts.get(job.name), lags[job.name], options, known) for job in jobs]
@@ -252,10 +257,21 @@ def _check(
     known: dict[str, Any] = {"lag": late, "processed": lag.processed, "source": job.source}
     known["changed_at"] = job.changed_at
     options = {**options, "tolerance": tolerance_for(job, options.get("tolerance"))}
+    side = job.side
     try:
-        return check_table(job.side, job.staging, files, job.keys, job.mode, count=count, **known, **options)
+        try:
+            return check_table(side, job.staging, files, job.keys, job.mode, count=count, **known, **options)
+        except EngineError as problem:
+            if not side.is_remote or side.snapshot is None:
+                raise
+            job.side = side = from_files(side, _failed(problem))  # the rows are on S3 all the same
+            return check_table(side, job.staging, files, job.keys, job.mode, count=None, **known, **options)
     except DatalakeKitError as problem:
         return TableCheck.not_compared(job.name, job.staging, str(problem), mode=job.mode)
+
+
+def _failed(problem: DatalakeKitError | str) -> str:
+    return f"SQL on Athena failed: {str(problem).splitlines()[0]}"
 
 
 # --- lag

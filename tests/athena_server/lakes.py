@@ -55,6 +55,8 @@ def _create(glue: Any, table: Any, folder: Path, location: str) -> None:
     hudi = table.format == "hudi"
     keys = [{"Name": c.name.lower(), "Type": c.type} for c in table.columns if c.is_partition]
     columns = [{"Name": c.name.lower(), "Type": c.type} for c in table.columns if not c.is_partition]
+    if hudi:
+        columns = [{"Name": name, "Type": "string"} for name in HUDI_COLUMNS] + columns
     storage = {"Columns": columns, "Location": location, **(HUDI if hudi else PARQUET)}
     glue.create_table(
         DatabaseName=table.database.lower(),
