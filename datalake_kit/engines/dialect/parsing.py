@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import functools
 import re
-from itertools import pairwise
+from bisect import bisect_right
+from itertools import accumulate, pairwise
 from typing import Any, ClassVar
 
 from sqlglot import exp
@@ -53,11 +54,7 @@ def parse(text: str) -> exp.Expr:
     """
     if MARK in text:
         raise SqlError(f"the character {MARK!r} cannot stand in a statement")
-    marked = list(without_last_semicolon(text))
-    for placeholder in placeholders(text):
-        marked[placeholder.start] = MARK
-    _plain_decimals(text, marked)
-    _split_exponents(text, marked)
+    marked = _marked(text)
     try:
         found = [tree for tree in _DIALECT.parse("".join(marked)) if tree is not None]
     except SqlglotError as error:
@@ -67,6 +64,22 @@ def parse(text: str) -> exp.Expr:
     if len(found) != 1:
         raise SqlError("there is no statement, or more than one")
     return found[0]
+
+
+def _marked(text: str) -> list[str]:
+    """Return what is given to the parser, a piece a character of the text."""
+    marked = list(without_last_semicolon(text))
+    for placeholder in placeholders(text):
+        marked[placeholder.start] = MARK
+    _plain_decimals(text, marked)
+    _split_exponents(text, marked)
+    return marked
+
+
+def position(text: str, parsed: int) -> int:
+    """Return where in the text that stands which the parser saw at `parsed`."""
+    ends = list(accumulate(map(len, _marked(text))))
+    return bisect_right(ends, parsed)
 
 
 def _split_exponents(text: str, marked: list[str]) -> None:
