@@ -36,6 +36,7 @@ from datalake_kit.sql import literal, replace_placeholders
 from datalake_kit.storage import Place
 
 BATCH_ROWS = 10_000
+COUNTING = frozenset({"CREATE_TABLE_AS_SELECT", "INSERT", "MERGE", "UPDATE", "DELETE", "UNLOAD"})
 
 _ARROW: dict[str, pa.DataType] = {
     "boolean": pa.bool_(),
@@ -117,13 +118,22 @@ class AthenaEngine:
 
     def _rows(self, runner: AthenaRunner, text: str, reading: bool) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
         finished = runner.run(text, reading=reading)
-        return _fetched(runner, finished)
+        return _fetched(runner, finished) if reading else _written(runner, finished)
 
 
 def _guarded(runner: AthenaRunner, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     """The batches; what AWS raises while they are fetched becomes ours."""
     with runner.explaining():
         yield from batches
+
+
+def _written(runner: AthenaRunner, finished: Finished) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
+    """What a statement that writes gives back: how many rows, as from the local engine, where they are counted."""
+    answer = runner.session.asked("get_query_results", QueryExecutionId=finished.query_id, MaxResults=1)
+    counts = finished.substatement_type in COUNTING and "UpdateCount" in answer
+    columns = {"rows": pa.array([answer["UpdateCount"]], pa.int64())} if counts else {}
+    table = pa.table(columns)
+    return table.schema, iter(table.to_batches())
 
 
 def _fetched(runner: AthenaRunner, finished: Finished) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:

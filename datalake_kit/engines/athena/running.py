@@ -177,7 +177,8 @@ class AthenaRunner:
             watch.cancel()
             if not isinstance(error, Exception):
                 raise
-            known = explained(error, self.statement, self.session, query_id=watch.query_id, execution=watch.last)
+            last = None if watch.cancelled else watch.last  # what it says after that, we did ourselves
+            known = explained(error, self.statement, self.session, query_id=watch.query_id, execution=last)
             if known is error:
                 raise
             raise known from (None if self.statement.hidden else error)

@@ -11,6 +11,7 @@ StartQueryExecution carries a token, so that one sent twice starts one query.
 from __future__ import annotations
 
 import functools
+import random
 import threading
 import time
 from collections.abc import Callable
@@ -24,6 +25,7 @@ ATTEMPTS = 8
 FIRST_BACKOFF_SECONDS = 0.5
 LONGEST_BACKOFF_SECONDS = 20
 SETTLE_SECONDS = 10.0
+CUT_ATTEMPTS = 4
 THROTTLED = ("ThrottlingException", "TooManyRequestsException", "Throttling", "RequestLimitExceeded", "SlowDown")
 
 
@@ -78,7 +80,10 @@ class AwsSession:
             return self._clients[service]
 
     def _new_client(self, service: str) -> Any:
-        return self.boto.client(service, endpoint_url=self.settings.endpoint, config=_client_config(self.boto))
+        made = self.boto.client(service, endpoint_url=self.settings.endpoint, config=_client_config(self.boto))
+        if service != "s3":  # botocore counts the bytes of objects itself
+            made.meta.events.register_first(f"needs-retry.{service}", _again_if_cut)
+        return made
 
     @property
     def connection(self) -> Any:
@@ -99,7 +104,7 @@ class AwsSession:
         if self.settings.redact_parameters:
             _silence_statements()
         more: dict[str, Any] = {"endpoint_url": self.settings.endpoint} if self.settings.endpoint else {}
-        return pyathena.connect(
+        made = pyathena.connect(
             session=self.boto,
             region_name=self.boto.region_name,
             work_group=self.settings.workgroup,
@@ -111,6 +116,8 @@ class AwsSession:
             config=_client_config(self.boto),
             **more,
         )
+        made.client.meta.events.register_first("needs-retry.athena", _again_if_cut)
+        return made
 
     def close(self) -> None:
         """Let go of the clients."""
@@ -198,6 +205,20 @@ def _client_config(boto: Any) -> Any:
     own = boto._session.get_config_variable("max_attempts") is not None
     retries = {"mode": "standard"} if own else {"mode": "standard", "total_max_attempts": 3}
     return Config(retries=retries, connect_timeout=10, read_timeout=60, max_pool_connections=16)
+
+
+def _again_if_cut(response: Any, attempts: int, **_: Any) -> float | None:
+    """Ask again when an answer is shorter than it said: botocore takes the part for the whole."""
+    if response is None:
+        return None
+    promised = response[0].headers.get("content-length")
+    if promised is None or len(response[0].content) >= int(promised):
+        return None
+    if attempts < CUT_ATTEMPTS:
+        return random.uniform(0.1, 0.3) * attempts  # noqa: S311
+    from botocore.exceptions import ConnectionClosedError
+
+    raise ConnectionClosedError(endpoint_url=response[0].url, error="the answer was cut short")
 
 
 def _assuming(base: Any, settings: AthenaSettings) -> Any:
