@@ -52,7 +52,7 @@ class App:
             return self._from_trino(target, environ, start)
         service, operation = self._operation(target, environ)
         content = path
-        if target:
+        if target or service == "sts":
             body = self._body(environ)
             content = body.decode(errors="replace")
         fault = self.faults.take(operation, content)
