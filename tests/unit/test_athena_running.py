@@ -71,6 +71,12 @@ def lake(shop: Server, athena: Server) -> Iterator[Lake]:
         yield opened
 
 
+def last(lake: Lake) -> QueryStats:
+    """Statistics of the last statement."""
+    assert lake.last_query is not None
+    return lake.last_query
+
+
 def times(server: Server, operation: str) -> int:
     return sum(o == operation for o, _ in server.requests)
 
@@ -125,14 +131,13 @@ def test_the_price_is_a_setting(shop: Server, athena: Server) -> None:
 def test_an_earlier_result_is_given_again(lake: Lake) -> None:
     text = f"SELECT count(*) AS n, {time.time_ns()} AS unique_to_this_test FROM running_shop.orders"
     first = lake.sql(text, max_age="10 min")
-    assert lake.last_query is not None
-    assert not lake.last_query.reused
+    assert not last(lake).reused
     again = lake.sql(text, max_age=dt.timedelta(hours=1))
-    assert lake.last_query.reused
-    assert lake.last_query.cost == 0.0
+    assert last(lake).reused
+    assert last(lake).cost == 0.0
     assert again.equals(first)
     lake.sql(text)
-    assert not lake.last_query.reused
+    assert not last(lake).reused
 
 
 def test_a_max_age_of_the_lake_counts_where_none_is_given(shop: Server, athena: Server) -> None:
@@ -140,10 +145,9 @@ def test_a_max_age_of_the_lake_counts_where_none_is_given(shop: Server, athena: 
     with connect(ADDRESS + "&max_age=5 min".replace(" ", "%20")) as lake:
         for _ in range(2):
             lake.sql(text)
-        assert lake.last_query is not None
-        assert lake.last_query.reused
+            assert last(lake).reused
         lake.sql(text, max_age=0)
-        assert not lake.last_query.reused
+        assert not last(lake).reused
 
 
 # --- waiting
