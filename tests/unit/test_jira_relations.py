@@ -218,7 +218,7 @@ def test_the_epics_of_the_demo(demo: jira.JiraIssues) -> None:
 
 
 def test_the_demo_as_of_an_earlier_day(demo: jira.JiraIssues) -> None:
-    early = jira.JiraIssues(demo.table, demo._paths, pd.Timestamp("2026-03-10", tz="UTC").to_pydatetime())
+    early = jira.JiraIssues(demo.table, demo._places, pd.Timestamp("2026-03-10", tz="UTC").to_pydatetime())
     assert early.report.rows_used < demo.report.rows_used
     assert "EE-86" not in set(early.frame()["key"])
 

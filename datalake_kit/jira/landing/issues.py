@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import duckdb
@@ -18,6 +17,7 @@ from datalake_kit.jira.fields.field_types import empty_report, report_types
 from datalake_kit.jira.fields.first_look import unpack_at_sight
 from datalake_kit.jira.fields.names import FieldInfo, read_fields
 from datalake_kit.jira.fields.plan import connect, count_keys
+from datalake_kit.jira.landing.copies import LocalFiles
 from datalake_kit.jira.landing.newest import (
     LandedFile,
     Newest,
@@ -28,7 +28,7 @@ from datalake_kit.jira.landing.newest import (
     look_at,
     raw_rows,
 )  # fmt: skip
-from datalake_kit.storage import local_path
+from datalake_kit.storage import Place
 
 if TYPE_CHECKING:
     from datalake_kit.lake import Lake
@@ -74,19 +74,27 @@ class Report:
 class JiraIssues:
     """The issues of a table, read when asked. `load` makes it."""
 
-    def __init__(self, table: str, files: Iterable[Path], as_of: datetime | None = None) -> None:
+    def __init__(self, table: str, files: Iterable[Place], as_of: datetime | None = None) -> None:
         self.table = table
         self.as_of = as_of
-        self._paths = list(files)
+        self._places = list(files)
         self._read: Newest | None = None
 
     def __repr__(self) -> str:
         until = f", as of {self.as_of:%Y-%m-%d %H:%M} UTC" if self.as_of else ""
-        return f"<JiraIssues of {self.table}: {len(self._paths)} files{until}>"
+        return f"<JiraIssues of {self.table}: {len(self._places)} files{until}>"
+
+    @cached_property
+    def _local(self) -> LocalFiles:
+        """The files, those on S3 copied; the copies go with this object."""
+        return LocalFiles(self._places)
 
     @cached_property
     def _all_files(self) -> list[LandedFile]:
-        return [look_at(path) for path in self._paths]
+        try:
+            return [look_at(path) for path in self._local.paths]
+        except DataError as problem:
+            raise type(problem)(self._local.explained(str(problem))) from None
 
     @cached_property
     def _files(self) -> list[LandedFile]:
@@ -166,7 +174,11 @@ class JiraIssues:
     def rejects(self) -> pd.DataFrame:
         """Rows that cannot be used: file, row in it (from 0), id and key where they are known, reason."""
         columns = ["file", "row", "id", "key", "reason"]
-        return pd.DataFrame(columns=columns) if self._newest is None else self._newest.rejects.to_pandas()
+        if self._newest is None:
+            return pd.DataFrame(columns=columns)
+        found: pd.DataFrame = self._newest.rejects.to_pandas()
+        found["file"] = found["file"].map(self._local.shown)
+        return found
 
     @cached_property
     def report(self) -> Report:
@@ -211,7 +223,7 @@ def load(lake: Lake, table: str, as_of: str | date | datetime | None = None) -> 
     Parameters
     ----------
     lake
-        The lake that `dk.connect` gave; its files must be in a folder.
+        The lake that `dk.connect` gave. Files on S3 are copied to a temporary folder, which goes with the result.
     table
         `database.table`, as `jiralake.jira_raw`.
     as_of
@@ -234,8 +246,7 @@ def load(lake: Lake, table: str, as_of: str | date | datetime | None = None) -> 
     >>> issues = dk.jira.load(lake, "jiralake.jira_raw")          # doctest: +SKIP
     >>> issues.frame()[["key", "status", "story_points"]]         # doctest: +SKIP
     """
-    files = [local_path(f) for f in lake.table(table).files()]
-    return JiraIssues(table, files, _instant(as_of))
+    return JiraIssues(table, lake.table(table).files(), _instant(as_of))
 
 
 def _instant(as_of: str | date | datetime | None) -> datetime | None:
