@@ -6,6 +6,7 @@ datalake.toml::
 
     [lakes.demo]
     path = "demo/lake"              # a folder, relative to this file
+    sql = "my-queries"              # a folder of query files, or a list of them, relative to this file
 
     [lakes.prod]
     workgroup = "analysts"          # Amazon Athena
@@ -28,8 +29,8 @@ import math
 import os
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, fields
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -54,6 +55,7 @@ class FolderSettings:
     path: Path
     name: str | None = None
     database: str | None = None
+    sql: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,8 @@ class AthenaSettings:
         Minutes that an earlier result of the same statement may be old to be given again. Written as "10 min".
     redact_parameters
         Keep values out of `last_query`, errors and logs.
+    sql
+        Folders of query files beside the package's own; from datalake.toml or `connect(..., sql=)`.
     """
 
     workgroup: str
@@ -100,17 +104,22 @@ class AthenaSettings:
     poll_interval: float = 1.0
     max_age: int | None = None
     redact_parameters: bool = False
+    sql: tuple[Path, ...] = ()
 
 
 LakeSettings = FolderSettings | AthenaSettings
+QueryFolder = str | Path
 
 _FOLDER_KEYS = {f.name for f in fields(FolderSettings)} - {"name"}
 _ATHENA_KEYS = ({f.name for f in fields(AthenaSettings)} | {"role"}) - {"name", "role_arn"}
 _NUMBERS = {"max_scan", "max_age", "price_per_tb", "poll_interval", "redact_parameters"}
-_ENVIRONMENT = {f"DATALAKE_KIT_{key.upper()}": key for key in sorted(_ATHENA_KEYS)}
+_ADDRESS_KEYS = _ATHENA_KEYS - {"workgroup", "sql"}
+_ENVIRONMENT = {f"DATALAKE_KIT_{key.upper()}": key for key in sorted(_ATHENA_KEYS - {"sql"})}
 
 
-def lake_settings(target: str | Path | None = None, *, database: str | None = None) -> LakeSettings:
+def lake_settings(
+    target: str | Path | None = None, *, database: str | None = None, sql: QueryFolder | Sequence[QueryFolder] = ()
+) -> LakeSettings:
     """Find the settings of a lake.
 
     Parameters
@@ -121,6 +130,8 @@ def lake_settings(target: str | Path | None = None, *, database: str | None = No
         is looked up in the file first and taken as a folder second.
     database
         The database of table names that are written without one.
+    sql
+        Folders of query files; they count instead of those of datalake.toml.
 
     Raises
     ------
@@ -130,9 +141,10 @@ def lake_settings(target: str | Path | None = None, *, database: str | None = No
         Nothing says which lake is meant, or the file or the address has a key that is not known.
     """
     settings = _settings(target)
-    if database is None:
-        return settings
-    return type(settings)(**{**_as_dict(settings), "database": database})
+    if database is not None:
+        settings = replace(settings, database=database)
+    folders = _query_folders(sql, Path.cwd(), "sql=")
+    return replace(settings, sql=folders) if folders else settings
 
 
 def find_file(start: Path | None = None) -> Path | None:
@@ -211,7 +223,7 @@ def _address(target: str) -> AthenaSettings:
     if repeated:
         raise ConfigError(f"athena://{parts.netloc}: given twice: {', '.join(sorted(repeated))}.")
     values = {key: value for key, value in pairs if value}
-    _refuse_unknown(dict(pairs), _ATHENA_KEYS - {"workgroup"}, f"athena://{parts.netloc}")
+    _refuse_unknown(dict(pairs), _ADDRESS_KEYS, f"athena://{parts.netloc}")
     return _athena({"workgroup": parts.netloc, **values}, f"athena://{parts.netloc}")
 
 
@@ -284,6 +296,8 @@ def _read_file() -> tuple[Mapping[str, Any], str | None, Path | None]:
 def _lake_of_file(name: str, table: Mapping[str, Any], file: Path) -> LakeSettings:
     where = f"{file}, [lakes.{name}]"
     _refuse_unknown(table, _FOLDER_KEYS | _ATHENA_KEYS, where)
+    sql = _query_folders(table.get("sql", ()), file.parent, f"{where}: sql")
+    table = {key: value for key, value in table.items() if key != "sql"}
     for key, value in table.items():
         if key in _NUMBERS and isinstance(value, (bool, int, float)):
             continue
@@ -296,11 +310,23 @@ def _lake_of_file(name: str, table: Mapping[str, Any], file: Path) -> LakeSettin
     kind, keys = (FolderSettings, _FOLDER_KEYS) if "path" in table else (AthenaSettings, _ATHENA_KEYS)
     _refuse_unknown(table, keys, where)
     if kind is AthenaSettings:
-        return _athena(table, where, name=name)
+        return replace(_athena(table, where, name=name), sql=sql)
     try:
-        return _folder(file.parent / Path(table["path"]).expanduser(), name=name, database=table.get("database"))
+        folder = file.parent / Path(table["path"]).expanduser()
+        return _folder(folder, name=name, database=table.get("database"), sql=sql)
     except LakeNotFoundError as error:
         raise LakeNotFoundError(f"{where}: {error}") from None
+
+
+def _query_folders(given: Any, base: Path, where: str) -> tuple[Path, ...]:
+    listed = [given] if isinstance(given, (str, Path)) else given
+    if not isinstance(listed, (list, tuple)) or not all(isinstance(f, (str, Path)) and str(f).strip() for f in listed):
+        raise ConfigError(f"{where} is a folder of query files, or a list of folders, not {given!r}.")
+    folders = tuple(base / Path(f).expanduser() for f in listed)
+    missing = next((f for f in folders if not f.is_dir()), None)
+    if missing is not None:
+        raise ConfigError(f"{where}: no such folder: {missing}. Make it, or leave it out.")
+    return folders
 
 
 def size_in_bytes(value: Any) -> int:
@@ -340,7 +366,3 @@ def _refuse_unknown(given: Iterable[str], known: set[str], where: str) -> None:
             raise ConfigError(
                 f"{where}: unknown key {key!r}. {did_you_mean(key, known)} Known: {', '.join(sorted(known))}."
             )
-
-
-def _as_dict(settings: LakeSettings) -> dict[str, Any]:
-    return {f.name: getattr(settings, f.name) for f in fields(settings)}

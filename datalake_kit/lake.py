@@ -7,7 +7,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -19,12 +19,13 @@ import pyarrow as pa
 
 from datalake_kit.config import FolderSettings, LakeSettings, lake_settings, minutes, size_in_bytes
 from datalake_kit.engines.base import Engine, Execution, Options, Progress, QueryStats, TableName
+from datalake_kit.engines.explained import Explained, explain
 from datalake_kit.errors import (
     ParameterError,
     SqlError,
     TableNotFoundError,
 )
-from datalake_kit.sql import bind, bind_query, load_query, split_name
+from datalake_kit.sql import QueryFolders, bind, bind_query, split_name
 from datalake_kit.tables import Table, Tables, html_table, require_database, to_pandas
 
 if TYPE_CHECKING:
@@ -33,7 +34,12 @@ if TYPE_CHECKING:
 __all__ = ["Lake", "Table", "connect"]
 
 
-def connect(target: str | Path | None = None, *, database: str | None = None) -> Lake:
+def connect(
+    target: str | Path | None = None,
+    *,
+    database: str | None = None,
+    sql: str | Path | Sequence[str | Path] = (),
+) -> Lake:
     """Open a lake.
 
     Parameters
@@ -43,6 +49,10 @@ def connect(target: str | Path | None = None, *, database: str | None = None) ->
         environment variable DATALAKE_KIT_LAKE counts, then the default of datalake.toml.
     database
         The database of tables that a statement names without one.
+    sql
+        A folder of query files of your own, or several; `lake.query(name)` finds them beside the package's. A file is
+        one statement below a header (see `datalake_kit.sql`); its name is its path without `.sql`. A name that two
+        files have is an error when it is used. datalake.toml has the key `sql`, too.
 
     Returns
     -------
@@ -61,7 +71,7 @@ def connect(target: str | Path | None = None, *, database: str | None = None) ->
     >>> lake = connect("demo-lake")                                     # doctest: +SKIP
     >>> lake = connect("athena://analysts?database=taxi&region=eu-west-1")   # doctest: +SKIP
     """
-    settings = lake_settings(target, database=database)
+    settings = lake_settings(target, database=database, sql=sql)
     lake = Lake(_engine(settings), settings)
     if settings.database is not None and isinstance(settings, FolderSettings):
         require_database(lake.engine, settings.database)
@@ -94,6 +104,7 @@ class Lake:
         self.engine = engine
         self.settings = settings
         self.tables = Tables(self)
+        self._queries = QueryFolders(settings.sql)
         self.last_query: QueryStats | None = None
 
     @property
@@ -254,16 +265,33 @@ class Lake:
         timeout: float | None = None,
         **named: Any,
     ) -> pd.DataFrame:
-        """Run a named query, a file of sql/, such as `lake.query("cdc/row_count", table="taxi.table_1")`.
+        """Run a named query such as `lake.query("cdc/row_count", table="taxi.table_1")`; see `queries`.
 
         A parameter that the file declares as an identifier is quoted; the others are bound and checked by type.
-        `query_names()` of datalake_kit.sql lists the names. The other options are those of `sql`.
+        The other options are those of `sql`.
         """
-        query = load_query(name)
+        query = self._queries.load(name)
         text, values = bind_query(query, _values(params, named))
         options = _options(False, "athena", max_scan, max_age, unload, progress, timeout)
-        options = replace(options, file=str(query.file))
+        options = replace(options, file=str(query.file), line=query.line)
         return to_pandas(self._execute(text, values, {}, options).reader().read_all())
+
+    def queries(self) -> pd.DataFrame:
+        """Return the named queries: name, description, parameters, file, and the problem of one that cannot be used."""
+        found = self._queries.listing()
+        rows = [(q.name, q.description, ", ".join(map(str, q.parameters)), str(q.file), q.problem) for q in found]
+        return pd.DataFrame(rows, columns=["name", "description", "parameters", "file", "problem"])
+
+    def explain(self, text: str, /, *, params: Mapping[str, Any] | None = None, **named: Any) -> Explained:
+        """Show a statement as the engine would be given it, without running it; see `Explained`.
+
+        On a folder that is the translated text, on Athena the statement with its values written in (placeholders,
+        where the lake has `redact_parameters=True`). `text` may be the name of a query. Errors are those of `sql`.
+        """
+        values = _values(params, named)
+        if text in self._queries.names():
+            text, values = bind_query(self._queries.load(text), values)
+        return explain(self.engine, *bind(text, values))
 
     def table(self, name: str) -> Table:
         """Open a table by `database.table`; raises TableNotFoundError with the nearest names."""

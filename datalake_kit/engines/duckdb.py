@@ -102,14 +102,18 @@ class DuckDBEngine:
         refuse_to_write(text, allow_write=options.allow_write)
         return self._create_table_as(text, values, started)
 
-    def _select(self, text: str, values: Mapping[str, Any], started: float) -> Execution:
+    def translated(self, text: str, values: Mapping[str, Any]) -> tuple[str, list[FolderTable]]:
+        """Return a statement of Athena's dialect in DuckDB's, and the tables that it names."""
         tables = self._open(athena_dialect.tables_named(text))
         schema = {fold(str(t.name)): _schema_of(t) for t in tables}
         if self.database:  # a table named without its database
             schema |= {
                 fold(t.name.table): _schema_of(t) for t in tables if fold(t.name.database) == fold(self.database)
             }
-        translated = athena_dialect.translate(text, schema=schema, parameters=values)
+        return athena_dialect.translate(text, schema=schema, parameters=values), tables
+
+    def _select(self, text: str, values: Mapping[str, Any], started: float) -> Execution:
+        translated, tables = self.translated(text, values)
         return self._run(translated, values, tables, started)
 
     def _native(self, text: str, values: Mapping[str, Any], started: float) -> Execution:
