@@ -134,8 +134,8 @@ class Options:
         Bytes; None: the lake's own limit.
     max_age
         Minutes; None: the lake's own.
-    file
-        The query file that the statement comes from.
+    file, line
+        The query file that the statement comes from, and the line of it where the statement begins.
     started
         Called with the statistics when the statement is about to run, so that they are there when it fails, too.
     """
@@ -148,6 +148,7 @@ class Options:
     progress: Progress = None
     timeout: float | None = None
     file: str | None = None
+    line: int = 1
     started: Callable[[QueryStats], None] = lambda stats: None
 
 

@@ -24,7 +24,7 @@ SHOP = "athena://primary?database=failing_shop&region=us-east-1"
 
 
 @pytest.fixture(scope="module")
-def _shop(athena_server: Server) -> Server:
+def shop(athena_server: Server) -> Server:
     """A database with one table of three rows."""
     glue, s3 = athena_server.client("glue"), athena_server.client("s3")
     if "failing_shop" not in {d["Name"] for d in glue.get_databases()["DatabaseList"]}:
@@ -47,7 +47,7 @@ def _shop(athena_server: Server) -> Server:
 
 
 @pytest.fixture
-def lake(_shop: Server, athena: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lake]:
+def lake(shop: Server, athena: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lake]:
     """A lake on the endpoint; botocore tries once, so that failures come at once."""
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
     with connect(SHOP) as opened:
@@ -92,15 +92,15 @@ def test_a_statement_that_fails_on_the_engine(lake: Lake, text: str, kind: type[
     assert lake.last_query.cost == 0.0
 
 
-def test_a_query_file_is_named_with_its_own_line(lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_query_file_is_named_with_its_own_line(shop: Server, athena: Server, tmp_path: Path) -> None:
     (tmp_path / "wrong.sql").write_text(
         "-- Prices.\n-- :least number  least price\nSELECT id,\n  pirce\nFROM orders\nWHERE price > :least\n"
     )
-    monkeypatch.setattr("datalake_kit.sql.query_folder", lambda: tmp_path)
-    with pytest.raises(errors.ColumnNotFoundError, match=re.escape(f"{tmp_path}/wrong.sql:4: pirce")):
-        lake.query("wrong", least=1.0)
-    assert lake.last_query is not None
-    assert lake.last_query.file == f"{tmp_path}/wrong.sql"
+    with connect(SHOP, sql=tmp_path) as lake:
+        with pytest.raises(errors.ColumnNotFoundError, match=re.escape(f"{tmp_path}/wrong.sql:4: pirce")):
+            lake.query("wrong", least=1.0)
+        assert lake.last_query is not None
+        assert lake.last_query.file == f"{tmp_path}/wrong.sql"
 
 
 DENIED_ATHENA = (

@@ -16,9 +16,10 @@ import pyarrow as pa
 from datalake_kit.config import AthenaSettings
 from datalake_kit.engines import dialect as athena_dialect
 from datalake_kit.engines.athena.catalog import GlueCatalog
-from datalake_kit.engines.athena.costs import Costs
+from datalake_kit.engines.athena.costs import Costs, shown_bytes
 from datalake_kit.engines.athena.failures import Statement
 from datalake_kit.engines.athena.running import AthenaRunner, Finished
+from datalake_kit.engines.athena.scanning import known_scan
 from datalake_kit.engines.athena.session import AwsSession
 from datalake_kit.engines.base import (
     Execution,
@@ -30,6 +31,7 @@ from datalake_kit.engines.base import (
 )
 from datalake_kit.errors import (
     ParameterError,
+    ScanLimitError,
     UnsupportedSqlError,
 )
 from datalake_kit.sql import literal, replace_placeholders
@@ -107,12 +109,26 @@ class AthenaEngine:
         runner = self._runner(text if self.settings.redact_parameters else spelled, values, options)
         options.started(runner.stats)
         with runner.explaining():
+            self._refuse_known_scan(runner, spelled, reading=reading)
             schema, batches = self._rows(runner, spelled, reading)
         return Execution(schema, _guarded(runner, batches), runner.stats, _started=started)
 
+    def _refuse_known_scan(self, runner: AthenaRunner, text: str, *, reading: bool) -> None:
+        """Refuse a statement that is known to read more than its limit."""
+        limit = runner.limit()
+        known = known_scan(text, self.catalog, self.settings.database) if limit is not None and reading else None
+        if limit is None or known is None or known.at_least <= limit:
+            return
+        runner.stats.state = "FAILED"
+        raise ScanLimitError(
+            f"The statement would read {shown_bytes(known.at_least)} at least ({known}), more than max_scan "
+            f"({shown_bytes(limit)}); it was not sent. Filter by partition, name fewer columns, add a LIMIT, or raise "
+            f"max_scan. {self.session.cutoff()}\n{runner.statement.shown()}"
+        )
+
     def _runner(self, shown: str, values: Mapping[str, Any], options: Options) -> AthenaRunner:
         settings = self.settings
-        statement = Statement(shown, values, settings.redact_parameters, options.file, settings.database)
+        statement = Statement(shown, values, settings.redact_parameters, options.file, options.line, settings.database)
         stats = QueryStats(self.name, shown, "", state="QUEUED", file=options.file)
         return AthenaRunner(self.session, statement, options, stats=stats, costs=self.costs)
 

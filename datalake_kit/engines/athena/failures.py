@@ -9,7 +9,6 @@ import contextlib
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from datalake_kit.engines.athena import refusals
@@ -55,8 +54,8 @@ class Statement:
         The bound values, which are taken out of messages when `hidden`.
     hidden
         Whether values are kept out of messages (`redact_parameters`).
-    file
-        The query file, if the statement comes from one.
+    file, line
+        The query file, if the statement comes from one, and the line of it where the statement begins.
     database
         The database of tables that are named without one.
     """
@@ -65,6 +64,7 @@ class Statement:
     values: Mapping[str, Any] = field(default_factory=dict, repr=False)
     hidden: bool = False
     file: str | None = None
+    line: int = 1
     database: str | None = None
 
     def shown(self) -> str:
@@ -84,7 +84,7 @@ class Statement:
         number, lines = int(found[1]), self.text.splitlines()
         stands = f": {lines[number - 1].strip()}" if 0 < number <= len(lines) else ""
         if self.file:
-            return f"{self.file}:{number + _header_lines(self.file)}{stands}"
+            return f"{self.file}:{number + self.line - 1}{stands}"
         return f"line {number}{stands}"
 
     def cleaned(self, message: str) -> str:
@@ -96,15 +96,6 @@ class Statement:
                 message = re.sub(rf"(?<!\w){re.escape(str(value))}(?!\w)", f":{name}", message)
         # What is left in quotes and does not stand in the statement may be made of values.
         return re.sub(r"'([^']*)'", lambda m: m[0] if m[1].split(".")[-1] in self.text else "'…'", message)
-
-
-def _header_lines(file: str) -> int:
-    """Number of lines of a query file before its statement."""
-    try:
-        lines = Path(file).read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError):
-        return 0
-    return next((i for i, line in enumerate(lines) if line.strip() and not line.startswith("--")), 0)
 
 
 def explained(
