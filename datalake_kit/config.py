@@ -31,6 +31,7 @@ import re
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -46,6 +47,7 @@ THREE_WAYS = f"""Name the lake in one of three ways:
 
 
 _OLDEST = 7 * 24 * 60  # minutes
+_MINUTES = {"s": Fraction(1, 60), "m": Fraction(1), "h": Fraction(60), "d": Fraction(1440)}
 
 
 @dataclass(frozen=True)
@@ -229,11 +231,11 @@ def _address(target: str) -> AthenaSettings:
 
 def _athena(values: Mapping[str, Any], where: str, *, name: str | None = None) -> AthenaSettings:
     """Put settings together: what was given, then what the environment says."""
-    found = dict(values)
+    found = {key: _setting(key, value, f"{where}: {key}") for key, value in values.items()}
     for variable, key in _ENVIRONMENT.items():
         if key not in found and os.environ.get(variable):
-            found[key] = os.environ[variable]
-    read = {("role_arn" if key == "role" else key): _setting(key, value, where) for key, value in found.items()}
+            found[key] = _setting(key, os.environ[variable], variable)
+    read = {("role_arn" if key == "role" else key): value for key, value in found.items()}
     if read.get("external_id") and not read.get("role_arn"):
         raise ConfigError(f"{where}: external_id belongs to a role; give role= beside it.")
     return AthenaSettings(name=name, **read)
@@ -251,10 +253,10 @@ def _setting(key: str, value: Any, where: str) -> Any:
         try:
             return readers[key](value)
         except ValueError as error:
-            raise ConfigError(f"{where}: {key}: {error}") from None
+            raise ConfigError(f"{where}: {error}") from None
     begins = {"output_location": ("s3://",), "endpoint": ("http://", "https://"), "role": ("arn:",)}
     if key in begins and not value.startswith(begins[key]):
-        raise ConfigError(f"{where}: {key} begins with {' or '.join(begins[key])}, not {value!r}.")
+        raise ConfigError(f"{where}: it begins with {' or '.join(begins[key])}, not {value!r}.")
     return value
 
 
@@ -336,10 +338,10 @@ def size_in_bytes(value: Any) -> int:
     (10000000000, 1536, 2048)
     """
     found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(?:([kmgtp]?)(i?)b)?\s*", str(value), re.IGNORECASE)
-    if isinstance(value, bool) or not found or float(found[1]) <= 0:
+    if isinstance(value, bool) or not found or Fraction(found[1]) <= 0:
         raise ValueError(f"{value!r} is no size. Write it as 10 GB, 500 MB or 1 TiB.")
     power = " kmgtp".index((found[2] or " ").lower())
-    return int(float(found[1]) * (1024 if found[3] else 1000) ** power)
+    return int(Fraction(found[1]) * (1024 if found[3] else 1000) ** power)
 
 
 def minutes(value: Any) -> int:
@@ -349,12 +351,12 @@ def minutes(value: Any) -> int:
     (10, 120, 90, 2)
     """
     if isinstance(value, dt.timedelta):
-        number = value.total_seconds() / 60
+        number = Fraction(value // dt.timedelta(microseconds=1), 60_000_000)
     else:
         found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(s|m|h|d)?[a-z]*\s*", str(value), re.IGNORECASE)
         if isinstance(value, bool) or not found:
             raise ValueError(f"{value!r} is no age. Write it as 10 min, 2 hours, 1 day, or as a timedelta.")
-        number = float(found[1]) * {"s": 1 / 60, "m": 1, "h": 60, "d": 1440}[(found[2] or "m").lower()]
+        number = Fraction(found[1]) * _MINUTES[(found[2] or "m").lower()]
     if not 0 <= number <= _OLDEST:
         raise ValueError(f"{value!r} is more than Athena keeps results for reuse: 7 days. Give less.")
     return math.ceil(number)

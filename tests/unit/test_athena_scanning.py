@@ -77,7 +77,8 @@ def lake(shop: Server, athena: Server) -> Iterator[Lake]:
 
 def known(lake: Lake, text: str) -> int | None:
     """Bytes that a statement is known to read."""
-    found = known_scan(text, lake.engine.catalog, DATABASE)  # type: ignore[attr-defined]
+    engine: Any = lake.engine
+    found = known_scan(text, engine.catalog, DATABASE)
     return None if found is None else found.at_least
 
 

@@ -102,7 +102,7 @@ def wait_seconds(elapsed: float, longest: float) -> float:
     >>> [wait_seconds(t, 1.0) for t in (0.0, 2.0, 10.0, 3600.0)]
     [0.05, 0.1, 0.5, 1.0]
     """
-    return min(longest, max(FIRST_WAIT_SECONDS, elapsed / 20))
+    return max(FIRST_WAIT_SECONDS, min(longest, elapsed / 20))
 
 
 class AthenaRunner:
