@@ -166,9 +166,10 @@ class Lake:
             result (False), or decide (None). Rows are the same. The local engine takes no notice.
         progress
             Show state, seconds, bytes read and cost while Athena works: True or False; a function is called with the
-            statistics instead. None: in a terminal and in a notebook.
+            statistics instead. None: in a terminal and in a notebook. The local engine shows nothing.
         timeout
-            Seconds after which the statement is cancelled.
+            Seconds after which Athena's work on the statement is cancelled. Refused on the local engine, which keeps no
+            time.
 
         Returns
         -------
@@ -323,6 +324,10 @@ class Lake:
     ) -> Execution:
         if not isinstance(text, str) or not text.strip():
             raise SqlError(f"A statement is text, such as 'SELECT 1 AS one', not {text!r}.")
+        if options.timeout is not None and isinstance(self.settings, FolderSettings):
+            raise ParameterError(
+                "timeout= is for Athena: the local engine keeps no time. Leave it out; Ctrl-C stops it."
+            )
         bound, values = bind(text, _values(params, named))
         execution = self.engine.execute(bound, values, replace(options, started=self._started))
         execution.stats.file = options.file
