@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
+import weakref
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -23,10 +25,11 @@ class LocalFiles:
 
     def __init__(self, files: Iterable[Place]) -> None:
         places = list(files)
-        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._folder: Path | None = None
         self._shown: dict[str, str] = {}
         if any(isinstance(p, S3Path) for p in places):
-            self._folder = tempfile.TemporaryDirectory(prefix="datalake-kit-jira-", ignore_cleanup_errors=True)
+            self._folder = Path(tempfile.mkdtemp(prefix="datalake-kit-jira-"))
+            weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
         self.paths = for_each(self._local, places)
 
     def shown(self, path: str) -> str:
@@ -44,7 +47,7 @@ class LocalFiles:
             return place
         if self._folder is None:
             raise AssertionError("the folder is made where there is a file on S3")
-        copy = Path(self._folder.name) / place.bucket / place.key
+        copy = self._folder / place.bucket / place.key
         copy.parent.mkdir(parents=True, exist_ok=True)
         place.download(copy)
         moment = place.stat().st_mtime_ns
