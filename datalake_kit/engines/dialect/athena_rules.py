@@ -23,12 +23,10 @@ from datalake_kit.engines.dialect.known_types import (
     Columns,
     Known,
     Names,
-    Source,
     columns_of,
     plain_type,
-    scope_of,
     type_of,
-    with_names,
+    walk,
 )
 from datalake_kit.engines.dialect.lexing import tokens
 from datalake_kit.engines.dialect.parsing import parse
@@ -207,11 +205,9 @@ def _query(text: str, inner: Written, tables: Columns, result: Sequence[tuple[st
         tree = parse(body)
     except (SqlError, UnsupportedSqlError):
         return []
-    casts: list[Any] = []
-    _collect(tree, names, casts)
     seen: Counter[Any] = Counter()
     found = []
-    for node in casts:
+    for node in (part for part, meant in walk(tree, names) if _is_refused(part, meant)):
         found.append(_cast(text, inner, node, seen[node]))
         seen[node] += 1
     if inner.kind in _WRITES:
@@ -224,26 +220,9 @@ def _query(text: str, inner: Written, tables: Columns, result: Sequence[tuple[st
     return found
 
 
-def _collect(node: Any, names: Names, found: list[Any]) -> None:
-    """Find the casts of a zoned time to a plain one; each name means what it means at its place."""
-    clause = node.args.get("with_")
-    if clause is not None:
-        names = with_names(clause, names)
-        for cte in clause.expressions:
-            _collect(cte.this, names, found)
-    if isinstance(node, exp.Select):
-        names = scope_of(node, names)
-    if isinstance(node, exp.Lambda):
-        names = names.inside()
-        names.sources.append(Source("", dict.fromkeys((str(p.name).lower() for p in node.expressions), None), True))
+def _is_refused(node: Any, names: Names) -> bool:
     is_cast = isinstance(node, (exp.Cast, exp.TryCast)) and plain_type(node.to.sql("trino")) == PLAIN
-    if is_cast and type_of(node.this, names) == ZONED:
-        found.append(node)
-    for key, value in node.args.items():
-        if key != "with_":
-            for child in value if isinstance(value, list) else (value,):
-                if isinstance(child, exp.Expr):
-                    _collect(child, names, found)
+    return is_cast and type_of(node.this, names) == ZONED
 
 
 def _cast(text: str, inner: Written, node: Any, number: int) -> Refusal:

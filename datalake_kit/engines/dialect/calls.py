@@ -81,21 +81,10 @@ class Call:
 Special = Callable[[Call], Expr]
 _TABLES: dict[str, list[Signature]] = {}
 _SPECIAL: dict[str, Special] = {}
-_WINDOW_ONLY = frozenset(
-    [
-        "row_number",
-        "rank",
-        "dense_rank",
-        "percent_rank",
-        "cume_dist",
-        "ntile",
-        "lag",
-        "lead",
-        "first_value",
-        "last_value",
-        "nth_value",
-    ]
-)
+_WINDOW_ONLY = frozenset({
+    "row_number", "rank", "dense_rank", "percent_rank", "cume_dist", "ntile", "lag", "lead", "first_value",
+    "last_value", "nth_value",
+})  # fmt: skip
 # Why a name is refused, where the plain "not known" would not help.
 _REASONS: dict[str, tuple[str, str]] = {
     "arg_max": ("Athena has no such function", "write max_by(value, key)"),
@@ -141,6 +130,14 @@ def special(*names: str) -> Callable[[Special], Special]:
     return register
 
 
+def unknown_function(name: str) -> tuple[str, str] | None:
+    """Return why a function is refused, and what to write; None for one that is known."""
+    if name.lower() in _SPECIAL or name.lower() in _TABLES:
+        return None
+    unclear = ("Athena has no such function, or its translation is not known", "see Athena's list of functions")
+    return _REASONS.get(name.lower(), unclear)
+
+
 def call(
     compiler: Compiler, scope: Scope, name: str, nodes: list[Any], node: Any, decoration: Decoration | None = None
 ) -> Expr:
@@ -154,13 +151,9 @@ def call(
     request = Call(compiler, scope, name, nodes, args, what, decoration=decoration)
     if name in _SPECIAL:
         return _SPECIAL[name](request)
-    rows = _TABLES.get(name)
-    if rows is None:
-        reason, instead = _REASONS.get(
-            name, ("Athena has no such function, or its translation is not known", "see Athena's list of functions")
-        )
-        refuse(f"{name}(...)", reason, instead)
-    return _apply(request, rows)
+    if refusal := unknown_function(name):
+        refuse(f"{name}(...)", *refusal)
+    return _apply(request, _TABLES[name])
 
 
 def _apply(request: Call, rows: list[Signature]) -> Expr:

@@ -12,6 +12,7 @@ from typing import Any
 
 from sqlglot import exp
 
+from datalake_kit.engines.dialect.parsing import ATHENA
 from datalake_kit.engines.dialect.refusals import refuse
 from datalake_kit.engines.dialect.scope import Column, Expr, Scope
 from datalake_kit.engines.dialect.types import SqlType
@@ -75,7 +76,7 @@ def check_parts(node: exp.Expr, parts: frozenset[str]) -> None:
 
 def describe(node: exp.Expr) -> str:
     """Return a node's text for a message, cut to a length that can be read."""
-    text = " ".join(str(node.sql("trino")).replace("\ue000", ":").split())
+    text = " ".join(str(node.sql(ATHENA)).replace("\ue000", ":").split())
     return text if len(text) <= 80 else text[:77] + "..."
 
 

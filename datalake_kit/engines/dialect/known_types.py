@@ -7,7 +7,7 @@ does not is None. Types are in Trino's words and lower case, without the digits 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -350,3 +350,23 @@ def _unnested(item: exp.Unnest, called: str, listed: list[str], names: Names) ->
     if isinstance(offset, exp.Identifier):
         columns[str(offset.name).lower()] = INTEGER
     return Source(called, columns, bool(listed))
+
+
+def walk(node: Any, names: Names) -> Iterator[tuple[Any, Names]]:
+    """Yield every part of a statement with what names mean there; a SELECT with the names of its own FROM."""
+    clause = node.args.get("with_")
+    if clause is not None:
+        names = with_names(clause, names)
+        for cte in clause.expressions:
+            yield from walk(cte.this, names)
+    if isinstance(node, exp.Select):
+        names = scope_of(node, names)
+    if isinstance(node, exp.Lambda):
+        names = names.inside()
+        names.sources.append(Source("", dict.fromkeys((str(p.name).lower() for p in node.expressions), None), True))
+    yield node, names
+    for key, value in node.args.items():
+        if key != "with_":
+            for child in value if isinstance(value, list) else (value,):
+                if isinstance(child, exp.Expr):
+                    yield from walk(child, names)

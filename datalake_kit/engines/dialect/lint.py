@@ -84,7 +84,7 @@ def _check(text: str, token: Token, before: Token | None, after: Token | None, *
         refuse(f"{token.text} at {where}", "in a query Athena takes names in double quotes", 'write "name"')
     if token.text == "=" and previous == "=" and before is not None and before.end == token.start:
         refuse(f"== at {where}", "Athena has no such operator", "write =")
-    if token.text == "[" and not _may_follow_bracket(before):
+    if token.text == "[" and not may_follow_bracket(before):
         refuse(f"[ at {where}", "Athena has no such list", "write ARRAY[1, 2]")
     if token.text in ("{", "?", "@", "~", "^", "&", "|", "$", "#", "!", "\\"):
         _check_symbol(token, before, after, where)
@@ -100,7 +100,8 @@ def _check(text: str, token: Token, before: Token | None, after: Token | None, *
         )
 
 
-def _may_follow_bracket(before: Token | None) -> bool:
+def may_follow_bracket(before: Token | None) -> bool:
+    """Tell whether a bracket after this token is a subscript."""
     if before is None:
         return False
     if before.kind == "word":

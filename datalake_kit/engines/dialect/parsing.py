@@ -40,7 +40,7 @@ class _Athena(Trino):
     INDEX_OFFSET = 0  # subscripts stay as they are written
 
 
-_DIALECT = _Athena()
+ATHENA = _Athena()
 
 
 @functools.lru_cache(maxsize=256)
@@ -56,7 +56,7 @@ def parse(text: str) -> exp.Expr:
         raise SqlError(f"the character {MARK!r} cannot stand in a statement")
     marked = _marked(text)
     try:
-        found = [tree for tree in _DIALECT.parse("".join(marked)) if tree is not None]
+        found = [tree for tree in ATHENA.parse("".join(marked)) if tree is not None]
     except SqlglotError as error:
         raise SqlError(_explain(error)) from None
     except RecursionError:
