@@ -4,7 +4,7 @@
 >>> with dk.connect("demo-lake") as lake:          # doctest: +SKIP
 ...     lake.sql("SELECT count(*) AS n FROM taxi.table_1")
 
-Modules load when first used: `dk.hudi`, `dk.cdc`, `dk.jira`, `dk.irradiance`, `dk.plots`.
+Modules load when first used: `dk.hudi`, `dk.cdc`, `dk.jira`, `dk.irradiance`, `dk.plots`, `dk.storage`.
 """
 
 from __future__ import annotations
@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, Any
 from datalake_kit import errors
 
 if TYPE_CHECKING:
-    from datalake_kit import cdc, hudi, irradiance, jira, plots
+    from datalake_kit import cdc, hudi, irradiance, jira, plots, storage
     from datalake_kit.demo import build_demo
     from datalake_kit.lake import Lake, Table, connect
     from datalake_kit.latest import latest_records
     from datalake_kit.runs import conclude, run_notebook
+    from datalake_kit.sql.lint import check_sql
 
 __version__ = "0.1.0"
 
@@ -28,6 +29,7 @@ __all__ = [
     "Table",
     "build_demo",
     "cdc",
+    "check_sql",
     "conclude",
     "connect",
     "errors",
@@ -37,9 +39,10 @@ __all__ = [
     "latest_records",
     "plots",
     "run_notebook",
+    "storage",
 ]
 
-_MODULES = {"cdc", "hudi", "irradiance", "jira", "plots"}
+_MODULES = {"cdc", "hudi", "irradiance", "jira", "plots", "storage"}
 _NAMES = {
     "Lake": "lake",
     "Table": "lake",
@@ -48,6 +51,7 @@ _NAMES = {
     "conclude": "runs",
     "run_notebook": "runs",
     "latest_records": "latest",
+    "check_sql": "sql.lint",
 }
 
 
