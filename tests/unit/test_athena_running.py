@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import _thread
+import contextlib
 import datetime as dt
 import io
 import os
@@ -9,8 +11,10 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -365,6 +369,63 @@ def test_python_that_ends_cancels_what_its_threads_run(shop: Server, athena: Ser
     assert settled(athena, done.stdout.strip()) == "CANCELLED"
 
 
+def test_ctrl_c_cancels_and_the_lake_goes_on(lake: Lake, athena: Server) -> None:
+    athena.slow(30)
+    ringing = threading.Timer(1.0, _thread.interrupt_main)
+    ringing.start()
+    with pytest.raises(KeyboardInterrupt):
+        lake.sql(ONE)
+    assert last(lake).state == "CANCELLED"
+    assert state_of(athena, last(lake).query_id) == "CANCELLED"
+    athena.slow(0)
+    assert lake.sql(ONE)["one"].tolist() == [1]
+    assert lake.costs.frame()["state"].tolist() == ["CANCELLED", "SUCCEEDED"]
+
+
+@contextlib.contextmanager
+def kernel_of(server: Server) -> Iterator[Any]:
+    """A notebook's kernel and its client."""
+    from jupyter_client.manager import KernelManager
+
+    kernel = KernelManager(kernel_name="python3")
+    kernel.start_kernel(env={**os.environ, **server.environment})
+    client = kernel.client()
+    client.start_channels()
+    try:
+        client.wait_for_ready(timeout=60)
+        yield client
+    finally:
+        client.stop_channels()
+        kernel.shutdown_kernel()
+
+
+def test_a_kernel_that_is_shut_down_cancels_its_query(shop: Server, athena: Server) -> None:
+    athena.slow(60)
+    with kernel_of(athena) as client:
+        client.execute(WAITING)
+        query_id = ""
+        while not query_id:
+            message = client.get_iopub_msg(timeout=60)
+            query_id = message["content"]["text"].split()[0] if message["msg_type"] == "stream" else ""
+    assert settled(athena, query_id) == "CANCELLED"
+
+
+def test_progress_in_a_notebook_is_one_display_that_changes(shop: Server, athena: Server) -> None:
+    athena.slow(1.5)
+    shown: list[tuple[str, str]] = []
+    with kernel_of(athena) as client:
+        client.execute(WAITING.replace(", progress=lambda stats: print(stats.query_id, flush=True)", ""))
+        while not shown or shown[-1][0] != "status" or shown[-1][1] != "idle":
+            message = client.get_iopub_msg(timeout=60)
+            content = message["content"]
+            told = content.get("execution_state") or content.get("data", {}).get("text/plain", "")
+            shown.append((message["msg_type"], told))
+    displays = [told for kind, told in shown if kind in ("display_data", "update_display_data")]
+    assert [kind for kind, _ in shown].count("display_data") == 1
+    assert displays[0].startswith("Athena running: 1 s")
+    assert displays[-1] == ""
+
+
 def test_an_error_of_the_users_own_function_cancels(lake: Lake, athena: Server) -> None:
     athena.slow(30)
 
@@ -375,6 +436,16 @@ def test_an_error_of_the_users_own_function_cancels(lake: Lake, athena: Server) 
         lake.sql(ONE, progress=broken)
     assert lake.last_query is not None
     assert state_of(athena, lake.last_query.query_id) == "CANCELLED"
+
+
+def test_threads_share_a_lake(lake: Lake) -> None:
+    def ask(number: int) -> int:
+        return int(lake.sql("SELECT :n AS n", n=number)["n"][0])
+
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(ask, range(24))) == list(range(24))
+    assert lake.costs.queries == 24
+    assert lake.costs.frame()["query_id"].nunique() == 24
 
 
 # --- progress

@@ -153,13 +153,11 @@ def _written(runner: AthenaRunner, finished: Finished) -> tuple[pa.Schema, Itera
 
 
 def _fetched(runner: AthenaRunner, finished: Finished) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
-    from pyathena.model import AthenaQueryExecution
     from pyathena.result_set import AthenaResultSet
 
     connection = runner.session.connection
-    execution = AthenaQueryExecution(runner.session.asked("get_query_execution", QueryExecutionId=finished.query_id))
     cursor = connection.cursor()
-    result = AthenaResultSet(connection, cursor._converter, execution, 1000, connection.retry_config)
+    result = AthenaResultSet(connection, cursor._converter, finished.execution, 1000, connection.retry_config)
     schema = _schema(result.description or [])
     return schema, _batches(result, schema)
 

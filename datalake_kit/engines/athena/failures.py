@@ -184,9 +184,18 @@ def _of_message(
         if name == known:
             return make(message, said, statement, session)
     if name in _WRONG or (place and not name):
-        return SqlError(f"{said}\n{statement.shown()}")
+        return SqlError(f"{said}{_way_out(statement)}\n{statement.shown()}")
     again = " Athena says that it may go well when it is run again." if retryable else ""
     return EngineError(f"Athena: {said}{again}\n{statement.shown()}")
+
+
+def _way_out(statement: Statement) -> str:
+    """What is known of statements that Athena refuses and Trino takes."""
+    from datalake_kit.engines.dialect.athena_rules import athena_refusals
+
+    with contextlib.suppress(DatalakeKitError):
+        return "".join(f" {statement.cleaned(str(refusal))}." for refusal in athena_refusals(statement.text))
+    return ""
 
 
 def _name_of(message: str) -> str:

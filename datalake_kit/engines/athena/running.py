@@ -49,6 +49,8 @@ class Finished:
         The result on S3 (`s3://….csv`, or `.txt` of DDL); None where the workgroup keeps results itself.
     manifest_location
         The list of the files that UNLOAD, INSERT or CREATE TABLE AS wrote, if any.
+    execution
+        All that PyAthena knows of it.
     """
 
     query_id: str
@@ -60,6 +62,7 @@ class Finished:
     queue_seconds: float
     reused: bool
     substatement_type: str = ""
+    execution: Any = field(default=None, repr=False)
     _describe: Callable[[], tuple[ResultColumn, ...]] = field(default=lambda: (), repr=False)
     _columns: tuple[ResultColumn, ...] | None = field(default=None, repr=False)
 
@@ -195,6 +198,7 @@ class AthenaRunner:
             (execution.query_queue_time_in_millis or 0) / 1000,
             bool(execution.reused_previous_result),
             execution.substatement_type or "",
+            execution,
             _describe=lambda: self._describe(query_id),
         )
 
