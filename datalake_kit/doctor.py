@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import sys
+import warnings
 from importlib import metadata
 from typing import Any
 
@@ -38,11 +39,24 @@ def examine(target: str | None) -> dict[str, Any]:
     if lake is not None:
         with lake:
             report["lake"] = repr(lake)
+            _check_aws(lake, steps)
             _try(steps, "query", lambda: lake.sql("SELECT 1 AS one"))
             report["tables"] = _tables(lake, steps)
     report["ok"] = all(s["ok"] for s in steps)
     report["lines"] = _lines(report)
     return report
+
+
+def _check_aws(lake: Lake, steps: list[dict[str, Any]]) -> None:
+    """Try each step on the way to Athena by itself, so that the one that fails is named."""
+    if lake.engine_name != "athena":
+        return
+    from datalake_kit.engines.athena import AthenaEngine
+    from datalake_kit.engines.athena.checkup import steps as on_the_way
+
+    if isinstance(lake.engine, AthenaEngine):
+        for name, look in on_the_way(lake.engine):
+            _try(steps, name, look)
 
 
 def _tables(lake: Lake, steps: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -58,12 +72,15 @@ def _tables(lake: Lake, steps: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _try(steps: list[dict[str, Any]], name: str, act: Any) -> Any:
-    try:
-        result = act()
-    except DatalakeKitError as error:
-        steps.append(_step(name, False, str(error)))
-        return None
-    steps.append(_step(name, True, ""))
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always", UserWarning)
+        try:
+            result = act()
+        except DatalakeKitError as error:
+            steps.append(_step(name, False, str(error)))
+            return None
+    warned = "; ".join(str(w.message) for w in said if w.category is UserWarning)
+    steps.append(_step(name, True, result if isinstance(result, str) else warned))
     return result
 
 
