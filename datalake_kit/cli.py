@@ -5,21 +5,18 @@ Exit codes: 0 fine, 1 a check of the data failed, 2 it could not be done.
 
 from __future__ import annotations
 
-import json
 import os
-import re
-import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from datalake_kit import __version__
-from datalake_kit.cli_values import csv_text, pairs_of, tolerances_of, typed
-from datalake_kit.errors import CheckFailedError, DatalakeKitError, ParameterError
+from datalake_kit.cli_output import exit_codes, print_json
+from datalake_kit.cli_sql import CONTEXT, sql
+from datalake_kit.cli_values import pairs_of, tolerances_of
+from datalake_kit.errors import ParameterError
 
 if TYPE_CHECKING:
     from datalake_kit.runs import RunResult
@@ -44,41 +41,6 @@ def main() -> None:
     app()
 
 
-@contextmanager
-def _exit_codes() -> Iterator[None]:
-    try:
-        yield
-    except CheckFailedError as error:
-        _fail(error, 1)
-    except DatalakeKitError as error:
-        _fail(error, 2)
-    except KeyboardInterrupt as error:
-        _fail(str(error) or "interrupted", 130)
-    except BrokenPipeError:
-        sys.stderr.close()  # the reader has gone; nothing is left to say
-        raise typer.Exit(0) from None
-    except typer.Exit:
-        raise
-    except Exception as error:  # noqa: BLE001 - whatever else goes wrong is "could not", never "a check failed"
-        _fail(f"{type(error).__name__}: {error}", 2)
-
-
-def _fail(what: object, code: int) -> None:
-    typer.echo(f"datalake-kit: {what}", err=True)
-    raise typer.Exit(code)
-
-
-def _print_json(value: Any) -> None:
-    typer.echo(json.dumps(value, indent=1, default=_as_text, ensure_ascii=False))
-
-
-def _as_text(value: Any) -> str:
-    """Dates and times in ISO 8601, bytes as hex digits, decimals and all else as their text: no digit is lost."""
-    if hasattr(value, "isoformat"):
-        return str(value.isoformat())
-    return value.hex() if isinstance(value, bytes) else str(value)
-
-
 @app.command()
 def version() -> None:
     """Print the version."""
@@ -95,7 +57,7 @@ def demo(
     ] = None,
 ) -> None:
     """Build the demo lake; with --report, run the notebooks on it too."""
-    with _exit_codes():
+    with exit_codes():
         from datalake_kit.demo import build_demo
 
         started = time.perf_counter()
@@ -138,12 +100,12 @@ def _run_report(lake_folder: Path, report: Path, seconds: Any) -> list[RunResult
 @app.command()
 def doctor(lake: LakeOption = None, as_json: JsonOption = False) -> None:
     """Say what is installed, which lake is meant, whether it can be reached and what tables it has."""
-    with _exit_codes():
+    with exit_codes():
         from datalake_kit.doctor import examine
 
         report = examine(lake)
         if as_json:
-            _print_json(report)
+            print_json(report)
         else:
             for line in report["lines"]:
                 typer.echo(line)
@@ -158,50 +120,18 @@ def tables(
     as_json: JsonOption = False,
 ) -> None:
     """List the tables of a lake."""
-    with _exit_codes():
+    with exit_codes():
         from datalake_kit.lake import connect
 
         with connect(lake) as opened:
             found = opened.tables(database)
         if as_json:
-            _print_json(found.to_dict("records"))
+            print_json(found.to_dict("records"))
         else:
             typer.echo(found.to_string(index=False) if len(found) else "The lake has no tables.")
 
 
-@app.command()
-def sql(
-    text: Annotated[str, typer.Argument(help="A statement, the name of a query (cdc/row_count), or - for stdin.")],
-    param: Annotated[list[str] | None, typer.Option("--param", "-p", help="name=value, as often as needed.")] = None,
-    lake: LakeOption = None,
-    as_json: JsonOption = False,
-    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV, every row.")] = False,
-    rows: Annotated[int, typer.Option(help="Rows shown as text.", min=1)] = 50,
-    allow_write: Annotated[bool, typer.Option("--allow-write", help="Let a statement write.")] = False,
-) -> None:
-    """Run one statement in Athena's dialect and print its rows."""
-    with _exit_codes():
-        from datalake_kit.lake import connect
-        from datalake_kit.sql import bind_query, load_query
-        from datalake_kit.tables import to_pandas
-
-        statement = sys.stdin.read() if text == "-" else text.strip()
-        with connect(lake) as opened:
-            if re.fullmatch(r"[\w-]+(/[\w-]+)+", statement):
-                query = load_query(statement)
-                kinds = {p.name: p.type for p in query.parameters}
-                statement, values = bind_query(query, {k: typed(k, v, kinds.get(k)) for k, v in pairs_of(param)})
-            else:
-                values = {k: typed(k, v, None) for k, v in pairs_of(param)}
-            found = opened.arrow(statement, params=values, allow_write=allow_write)
-        if as_json:
-            _print_json(found.to_pylist())
-        elif as_csv:
-            typer.echo(csv_text(found), nl=False)
-        else:
-            typer.echo(to_pandas(found.slice(0, rows)).to_string(index=False))
-            if found.num_rows > rows:
-                typer.echo(f"... {found.num_rows - rows} more rows (--rows, --csv or --json)")
+app.command(context_settings=CONTEXT)(sql)
 
 
 @app.command()
@@ -230,7 +160,7 @@ def validate(
     as_json: JsonOption = False,
 ) -> None:
     """Hold replicated tables against the DMS files behind them, and their source. Exit code 1 when one differs."""
-    with _exit_codes():
+    with exit_codes():
         from datalake_kit import cdc
         from datalake_kit.lake import connect
         from datalake_kit.storage import write_atomically
@@ -249,7 +179,7 @@ def validate(
             with write_atomically(html) as temporary:
                 temporary.write_text(validation.to_html(), encoding="utf-8")
         if as_json:
-            _print_json(validation.to_dict())
+            print_json(validation.to_dict())
         else:
             typer.echo(validation.to_markdown() if markdown else _shown(validation))
         if not validation.ok:
@@ -275,14 +205,14 @@ def health(
     as_json: JsonOption = False,
 ) -> None:
     """Look over Hudi tables: files, commits, keys. Exit code 1 when something is wrong with one."""
-    with _exit_codes():
+    with exit_codes():
         from datalake_kit import hudi
         from datalake_kit.lake import connect
 
         with connect(lake) as opened:
             found = {name: hudi.health(opened, name) for name in table}
         if as_json:
-            _print_json({name: one.to_dict() for name, one in found.items()})
+            print_json({name: one.to_dict() for name, one in found.items()})
         else:
             for name, one in found.items():
                 typer.echo(f"{name}: {one.status}")
@@ -303,7 +233,7 @@ def extract(
     as_json: JsonOption = False,
 ) -> None:
     """Extract time series of points from satellite files. Files that cannot be read are listed as rejects."""
-    with _exit_codes():
+    with exit_codes():
         from datalake_kit import irradiance
 
         result = irradiance.extract(
@@ -316,7 +246,7 @@ def extract(
             progress=not as_json,
         )
         if as_json:
-            _print_json({k: _plain(v) for k, v in vars(result).items()})
+            print_json({k: _plain(v) for k, v in vars(result).items()})
         else:
             typer.echo(result)
 
@@ -336,7 +266,7 @@ def run(
     as_json: JsonOption = False,
 ) -> None:
     """Run a notebook: executed copy, page without code, verdict. Exit code 1 when its checks failed."""
-    with _exit_codes():
+    with exit_codes():
         from datalake_kit.runs import find_notebook, notebook_names, notebook_parameters, run_notebook
         from datalake_kit.runs.parameters import from_text, read_notebook
 
@@ -352,7 +282,7 @@ def run(
             values["lake"] = lake
         result = run_notebook(source, output or Path("runs") / source.stem, check=False, **values)
         if as_json:
-            _print_json(vars(result))
+            print_json(vars(result))
         else:
             typer.echo(f"{result.status}: {result.sentence}\n{result.page}")
         if not result.ok:

@@ -145,7 +145,7 @@ def lake_settings(
     settings = _settings(target)
     if database is not None:
         settings = replace(settings, database=database)
-    folders = _query_folders(sql, Path.cwd(), "sql=")
+    folders = query_folders(sql, Path.cwd(), "sql=")
     return replace(settings, sql=folders) if folders else settings
 
 
@@ -298,7 +298,7 @@ def _read_file() -> tuple[Mapping[str, Any], str | None, Path | None]:
 def _lake_of_file(name: str, table: Mapping[str, Any], file: Path) -> LakeSettings:
     where = f"{file}, [lakes.{name}]"
     _refuse_unknown(table, _FOLDER_KEYS | _ATHENA_KEYS, where)
-    sql = _query_folders(table.get("sql", ()), file.parent, f"{where}: sql")
+    sql = query_folders(table.get("sql", ()), file.parent, f"{where}: sql")
     table = {key: value for key, value in table.items() if key != "sql"}
     for key, value in table.items():
         if key in _NUMBERS and isinstance(value, (bool, int, float)):
@@ -320,7 +320,8 @@ def _lake_of_file(name: str, table: Mapping[str, Any], file: Path) -> LakeSettin
         raise LakeNotFoundError(f"{where}: {error}") from None
 
 
-def _query_folders(given: Any, base: Path, where: str) -> tuple[Path, ...]:
+def query_folders(given: Any, base: Path, where: str) -> tuple[Path, ...]:
+    """Return folders of query files relative to `base`; raise ConfigError for what is none, `where` in its message."""
     listed = [given] if isinstance(given, (str, Path)) else given
     if not isinstance(listed, (list, tuple)) or not all(isinstance(f, (str, Path)) and str(f).strip() for f in listed):
         raise ConfigError(f"{where} is a folder of query files, or a list of folders, not {given!r}.")

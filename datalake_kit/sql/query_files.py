@@ -131,7 +131,7 @@ def read_parameter(line: str, where: str) -> Parameter:
         return Parameter(match["name"], match["type"], match["help"], required=True)
     quoted = default.startswith("'") and default.endswith("'") and len(default) > 1
     plain = default[1:-1].replace("''", "'") if quoted else default
-    value = None if default.upper() == "NULL" else _from_text(match["type"], plain, where)
+    value = None if default.upper() == "NULL" else _default(match["type"], plain, where)
     return Parameter(match["name"], match["type"], match["help"], required=False, default=value)
 
 
@@ -174,7 +174,16 @@ def _checked(query: Query, parameter: Parameter, value: Any) -> Any:
     return value
 
 
-def _from_text(kind: str, text: str, where: str) -> Value:
+def _default(kind: str, text: str, where: str) -> Value:
+    try:
+        return from_text(kind, text)
+    except (ValueError, KeyError):
+        hint = """ Write a list as '["a", "b"]'.""" if kind == "list" else ""
+        raise SqlError(f"{where}: Not a default of type {kind}: {text!r}.{hint}") from None
+
+
+def from_text(kind: str, text: str) -> Value:
+    """Read a value of a declared type from text; ValueError or KeyError where it is none."""
     readers: dict[str, Callable[[str], Value]] = {
         "integer": int,
         "number": float,
@@ -183,11 +192,7 @@ def _from_text(kind: str, text: str, where: str) -> Value:
         "boolean": lambda t: {"true": True, "false": False}[t.lower()],
         "list": _list,
     }
-    try:
-        return readers.get(kind, str)(text)
-    except (ValueError, KeyError):
-        hint = """ Write a list as '["a", "b"]'.""" if kind == "list" else ""
-        raise SqlError(f"{where}: Not a default of type {kind}: {text!r}.{hint}") from None
+    return readers.get(kind, str)(text)
 
 
 def _list(text: str) -> list[Any]:
