@@ -10,7 +10,7 @@ from __future__ import annotations
 import datetime as dt
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -181,7 +181,7 @@ def _open_parquet(name: TableName, folder: Path) -> FolderTable:
     files = list_files(folder, suffixes=SUFFIXES)
     schemas = [file_schema(f) for f in files]
     merged, same = _merge(files, schemas)
-    partitions = partition_types(folder, files)
+    partitions = partition_types(folder, files, schemas[0].metadata)
     fields = [f for f in merged if f.name.lower() not in {p.lower() for p in partitions}]
     schema = pa.schema(fields + [pa.field(k, t) for k, t in partitions.items()])
     return FolderTable(name, folder, PARQUET, schema, tuple(partitions), tuple(files), same_schema=same)
@@ -223,7 +223,7 @@ def _cached_schema(file: str, size: int, changed: int) -> pa.Schema:
     except (pa.ArrowException, OSError) as error:
         raise UnreadableFileError(f"The Parquet footer cannot be read: {file} ({error}). Restore the file.") from None
     _refuse_case_twins(schema.names, file)
-    return pa.schema([pa.field(f.name, plain(f.type)) for f in schema])
+    return pa.schema([pa.field(f.name, plain(f.type)) for f in schema], metadata=schema.metadata)
 
 
 def _refuse_case_twins(names: Iterable[str], where: Path | str) -> None:
@@ -259,19 +259,28 @@ def _merge(files: list[Path], schemas: list[pa.Schema]) -> tuple[pa.Schema, bool
     return pa.schema(list(merged.values())), False
 
 
-def partition_types(folder: Path, files: Iterable[Path]) -> dict[str, pa.DataType]:
-    """Return the partition columns that the `key=value` folders of a table give, with their types."""
+def partition_types(
+    folder: Place, files: Iterable[Place], metadata: Mapping[bytes, bytes] | None = None
+) -> dict[str, pa.DataType]:
+    """Return the partition columns that the `key=value` folders of a table give, with their types.
+
+    Types that the metadata of a file tells count where they are there (`write_dataset` leaves them).
+    """
+    from datalake_kit.storage.dataset_reading import declared_types
+
     values: dict[str, set[str]] = {}
-    layouts: dict[tuple[str, ...], Path] = {}
+    layouts: dict[tuple[str, ...], Place] = {}
     for parent in {f.parent for f in files}:
-        pairs = [part.split("=", 1) for part in parent.relative_to(folder).parts if "=" in part]
+        inner = parent.relative_to(folder)  # type: ignore[arg-type] # both are of one kind
+        pairs = [part.split("=", 1) for part in inner.parts if "=" in part]
         layouts.setdefault(tuple(k for k, _ in pairs), parent)
         for key, value in pairs:
             values.setdefault(key, set()).add(unquote(value))
     if len(layouts) > 1:
         shown = "; ".join(f"{'/'.join(k) or 'none'} in {p}" for k, p in list(layouts.items())[:3])
         raise DataError(f"The partition folders of {folder} differ: {shown}. Move the files so that all have the same.")
-    return {key: _partition_type(found - {NULL_PARTITION}) for key, found in values.items()}
+    told = declared_types(metadata)
+    return {key: told.get(key) or _partition_type(found - {NULL_PARTITION}) for key, found in values.items()}
 
 
 def _partition_type(values: set[str]) -> pa.DataType:

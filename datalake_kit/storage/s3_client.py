@@ -17,7 +17,7 @@ from datalake_kit.errors import UnreadableFileError
 
 _CONNECTIONS = 32
 _profiles: dict[str, tuple[str | None, str | None]] = {}
-_clients: dict[str, Any] = {}
+_clients: dict[str, tuple[Any, int]] = {}
 
 _DENIED = "AWS refused access. Its credentials need s3:GetObject and s3:ListBucket on the bucket, s3:PutObject to write"
 _EXPIRED = "the AWS credentials have expired or are not valid. Log in again (aws sso login), or renew them"
@@ -55,8 +55,11 @@ def use_profile(bucket: str, *, profile: str | None, region: str | None) -> None
 
 
 def use_client(bucket: str, client: Any) -> None:
-    """Reach a bucket by a client of boto3 that is given: one with an assumed role, or of another endpoint."""
-    _clients[bucket] = client
+    """Reach a bucket by a client of boto3 that is given: one with an assumed role, or of another endpoint.
+
+    It counts until the AWS variables of the environment change.
+    """
+    _clients[bucket] = client, _environment()
 
 
 def profiles() -> dict[str, tuple[str | None, str | None]]:
@@ -67,7 +70,10 @@ def profiles() -> dict[str, tuple[str | None, str | None]]:
 def client_of(bucket: str) -> Any:
     """Return the client through which a bucket is reached; it may be used by several threads."""
     if bucket in _clients:
-        return _clients[bucket]
+        client, made_in = _clients[bucket]
+        if made_in == _environment():
+            return client
+        del _clients[bucket]
     profile, region = _profiles.get(bucket, (None, None))
     return _client(profile, region, os.getpid(), _environment())
 

@@ -35,14 +35,19 @@ HUDI_FILES = (
     "slices",
     "snapshot",
 )
+# Datasets know the types of the engines; what the engines read files by lies below them.
+DATASET_FILES = (
+    "dataset_files", "dataset_publishing", "dataset_reading", "dataset_rows", "dataset_target", "datasets",
+    "glue_table", "partition_names", "registering",
+)  # fmt: skip
 LAYERS: list[tuple[str, ...]] = [
     ("errors",),
     ("config", "storage"),
-    ("sql", "engines", *(f"hudi.{name}" for name in HUDI_FILES)),
+    ("sql", "engines", *(f"hudi.{name}" for name in HUDI_FILES), *(f"storage.{name}" for name in DATASET_FILES)),
     ("lake", "tables"),
     ("latest", "hudi", "cdc", "jira", "irradiance"),
     ("plots", "runs"),
-    ("demo", "doctor", "cli", "cli_values"),
+    ("demo", "doctor", "cli", "cli_output", "cli_sql", "cli_values"),
 ]
 EXPLAIN_FILES = ("bench", "case", "lake_files", "order", "parts", "ways", "withheld", "words")
 # Frames in, frames out: nothing of the lake, its engines or AWS.
