@@ -21,7 +21,7 @@ from datalake_kit.engines.athena.failures import Statement, explained
 from datalake_kit.engines.athena.progress import Shown
 from datalake_kit.engines.athena.session import AwsSession
 from datalake_kit.engines.base import Options, QueryStats
-from datalake_kit.errors import QueryTimedOutError, ScanLimitError
+from datalake_kit.errors import EngineError, QueryTimedOutError, ScanLimitError
 
 FIRST_WAIT_SECONDS = 0.05
 ENDS = frozenset({"SUCCEEDED", "FAILED", "CANCELLED"})
@@ -156,7 +156,7 @@ class AthenaRunner:
             known = explained(error, self.statement, self.session, query_id=query_id)
             if known is error:
                 raise
-            raise known from (None if self.statement.hidden else error)
+            raise known from (error if type(known) is EngineError and not self.statement.hidden else None)
 
     def run(self, text: str, *, reading: bool = True) -> Finished:
         """Run a statement to its end; see `Runner.run`."""
@@ -184,7 +184,7 @@ class AthenaRunner:
             known = explained(error, self.statement, self.session, query_id=watch.query_id, execution=last)
             if known is error:
                 raise
-            raise known from (None if self.statement.hidden else error)
+            raise known from (error if type(known) is EngineError and not self.statement.hidden else None)
 
     def _finished(self, execution: Any) -> Finished:
         query_id = str(execution.query_id)
