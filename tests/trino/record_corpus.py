@@ -1,25 +1,27 @@
-"""Ask a real Trino every statement of the dialect's corpus again and write its answers down.
+"""Ask a real Trino the statements of the dialect's corpus and write its answers down.
 
-    DATALAKE_KIT_TRINO="local-trino stdin" python tests/trino/record_corpus.py [more-statements.txt]
+    python -m tests.trino.record_corpus more-statements.txt      # asks what is new
+    python -m tests.trino.record_corpus --all                    # asks everything again
+    python -m tests.trino.record_corpus --server http://127.0.0.1:8080 more-statements.txt
 
-DATALAKE_KIT_TRINO_VERSION names the version where the server itself does not say it.
-
-The command takes one JSON object a line ({"id", "sql"}) and gives one a line back ({"id", "ok", "columns", "rows"} or
-{"id", "ok": false, "error": {"name"}}). A file of further statements has one a line; a line `# tag` begins a group.
+Without --server one is started (see launch.py). A file of statements has one a line; a line `# tag` begins a group.
 """
 
 from __future__ import annotations
 
+import argparse
+import contextlib
 import json
-import os
-import shlex
-import subprocess
-import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from tests.trino.both_engines import ask_trino, difference, run_locally
+from tests.trino.client import TrinoClient
+from tests.trino.launch import VERSION, trino
+
 CORPUS = Path(__file__).parent.parent / "data" / "dialect_corpus.jsonl"
-VERSION = "SELECT node_version FROM system.runtime.nodes LIMIT 1"
 
 
 def read_corpus() -> list[dict[str, Any]]:
@@ -27,6 +29,12 @@ def read_corpus() -> list[dict[str, Any]]:
     if not CORPUS.exists():
         return []
     return [json.loads(line) for line in CORPUS.read_text(encoding="utf-8").splitlines()][1:]
+
+
+def write_corpus(cases: list[dict[str, Any]]) -> None:
+    """Write the cases, with a first line that says who answered."""
+    lines = [{"trino": VERSION, "cases": len(cases)}, *cases]
+    CORPUS.write_text("".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines), encoding="utf-8")
 
 
 def read_statements(path: Path) -> list[dict[str, Any]]:
@@ -40,35 +48,33 @@ def read_statements(path: Path) -> list[dict[str, Any]]:
     return cases
 
 
-def ask(statements: list[str]) -> list[dict[str, Any]]:
-    """Return Trino's answers in the order of the statements."""
-    lines = "".join(json.dumps({"id": i, "sql": sql}) + "\n" for i, sql in enumerate(statements))
-    command = shlex.split(os.environ["DATALAKE_KIT_TRINO"])
-    done = subprocess.run(command, input=lines, capture_output=True, text=True, check=True)
-    answers = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
-    return sorted(answers, key=lambda a: a["id"])
-
-
-def record(case: dict[str, Any], answer: dict[str, Any]) -> dict[str, Any]:
-    """Return the case with what Trino said."""
-    kept = {"tag": case["tag"], "sql": case["sql"]}
-    if not answer["ok"]:
-        return {**kept, "error": answer["error"]["name"]}
-    columns = [[c["name"], c["type"]] for c in answer["columns"]]
-    return {**kept, "columns": columns, "rows": answer["rows"]}
+@contextlib.contextmanager
+def server(url: str | None) -> Iterator[TrinoClient]:
+    """Give a client of the server at `url`, or of one that is started for as long as this lasts."""
+    if url is not None:
+        yield TrinoClient(url)
+        return
+    with tempfile.TemporaryDirectory() as folder, trino(Path(folder)) as started:
+        yield TrinoClient(started.url)
 
 
 def main() -> None:
-    """Write the corpus anew."""
-    known = {case["sql"]: case for case in read_corpus()}
-    for path in sys.argv[1:]:
-        known.update({case["sql"]: case for case in read_statements(Path(path))})
-    cases = list(known.values())
-    version, *answers = ask([VERSION, *(case["sql"] for case in cases)])
-    head = {"trino": os.environ.get("DATALAKE_KIT_TRINO_VERSION") or version["rows"][0][0], "cases": len(cases)}
-    lines = [head, *(record(case, answer) for case, answer in zip(cases, answers, strict=True))]
-    CORPUS.write_text("".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines), encoding="utf-8")
-    print(f"{len(cases)} answers of Trino {head['trino']} in {CORPUS.name}")
+    """Write the answers down; say where the local engine has another one."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("files", nargs="*", type=Path)
+    parser.add_argument("--server", help="the address of a Trino that runs")
+    parser.add_argument("--all", action="store_true", help="ask the known statements again, too")
+    options = parser.parse_args()
+    cases = {case["sql"]: case for case in read_corpus()}
+    added = {c["sql"]: c for path in options.files for c in read_statements(path) if c["sql"] not in cases}
+    with server(options.server) as client:
+        for sql, case in {**(cases if options.all else {}), **added}.items():
+            cases[sql] = {"tag": case["tag"], "sql": sql, **ask_trino(client, sql)}
+            differs = difference(cases[sql], run_locally(sql))
+            if differs:
+                print(f"{sql}\n  {differs}")
+    write_corpus(list(cases.values()))
+    print(f"{len(added)} new, {len(cases)} answers of Trino {VERSION} in {CORPUS.name}")
 
 
 if __name__ == "__main__":

@@ -244,8 +244,9 @@ def _window(compiler: Compiler, node: exp.Window, scope: Scope) -> Expr:
     decoration = Decoration(over=f" OVER {window_text(compiler, node, scope)}")
     inner = node.this
     if isinstance(inner, exp.Filter):
-        decoration.filter = _filter_text(compiler, inner, scope)
-        inner = inner.this
+        refuse(
+            describe(node), "Athena has no FILTER before OVER", "write sum(CASE WHEN condition THEN x END) OVER (...)"
+        )
     if str(node.args.get("over") or "OVER").upper() != "OVER":
         refuse(describe(node), "Athena knows only OVER", "write OVER (...)")
     return decorated(compiler, inner, scope, decoration)

@@ -114,6 +114,8 @@ def _quantified(compiler: Compiler, left: Expr, sign: str, node: Any, scope: Sco
     inner = query.this if isinstance(query, exp.Subquery) else query
     sql, type_ = subquery(compiler, inner, scope)
     common_of([left, Expr("", type_)], describe(node))
+    if _may_be_nan(left) or type_.name in ("double", "real"):
+        refuse(describe(node), "NaN would be compared otherwise", "write EXISTS (SELECT 1 ... WHERE a.x < b.x)")
     word = "ANY" if isinstance(node.expression, exp.Any) else "ALL"
     return Expr(f"({left.sql} {sign} {word} ({sql}))", BOOLEAN)
 
@@ -144,14 +146,32 @@ def _in(compiler: Compiler, node: exp.In, scope: Scope) -> Expr:
         common_of([value, Expr("", type_)], describe(node))
         if type_.name in ("row", "array", "map", "json"):
             refuse(describe(node), f"{type_} is not compared alike", "write EXISTS (SELECT 1 ... WHERE a.x = b.x)")
-        return Expr(f"({value.sql} IN ({sql}))", BOOLEAN)
+        return Expr(_in_query(value, sql, type_), BOOLEAN)
     items = compiler.exprs(node.expressions, scope)
     if len(items) == 1 and items[0].type.name == "array" and value.type.name != "array":
         return _in_bound_list(value, items[0], node)
     if value.type.name in ("row", "array"):
         return Expr(f"({' OR '.join(_equal(value, item, describe(node)) for item in items)})", BOOLEAN)
     value, *items = meet([value, *items], describe(node))
-    return Expr(f"({value.sql} IN ({', '.join(i.sql for i in items)}))", BOOLEAN)
+    listed = ", ".join(i.sql for i in items)
+    if _may_be_nan(value) and any(map(_may_be_nan, items)):
+        real = ", ".join(_real(i.sql) for i in items)
+        return Expr(
+            f"CASE WHEN isnan({value.sql}) THEN {value.sql} IN ({real}) ELSE {value.sql} IN ({listed}) END", BOOLEAN
+        )
+    return Expr(f"({value.sql} IN ({listed}))", BOOLEAN)
+
+
+def _real(sql: str) -> str:
+    """Put a number where NaN is: for NaN itself, which is equal to nothing, any number will do."""
+    return f"dk_no_nan({sql}, CAST(0 AS DOUBLE))"
+
+
+def _in_query(value: Expr, sql: str, type_: SqlType) -> str:
+    if not (_may_be_nan(value) and type_.name in ("double", "real")):
+        return f"({value.sql} IN ({sql}))"
+    real = f"SELECT {_real('dk_in.v')} FROM ({sql}) AS dk_in(v)"
+    return f"CASE WHEN isnan({value.sql}) THEN {value.sql} IN ({real}) ELSE {value.sql} IN ({sql}) END"
 
 
 def _in_bound_list(value: Expr, items: Expr, node: exp.In) -> Expr:

@@ -123,7 +123,7 @@ def _pattern(request: Call) -> Pattern:
     """Read Java's expression as RE2's, or refuse what RE2 lacks or reads otherwise."""
     text = request.constant(1, "the regular expression")
     found = _UNLIKE_ESCAPES.search(text)
-    bare = _ESCAPED.sub("", text)
+    bare = _ESCAPED.sub("_", text)  # each stands for one character, so that what is around it stays apart
     reason = next((name for sign, name in _UNLIKE if sign.search(bare)), None)
     if found or reason:
         what = reason or f"the escape {found.group() if found else ''}"
