@@ -155,8 +155,14 @@ def test_what_aws_refuses(
 
 def test_access_denied_on_glue_while_the_catalog_is_read(lake: Lake, athena: Server) -> None:
     athena.faults.add("GetTable", "AccessDeniedException", message=DENIED_GLUE, times=9)
-    with pytest.raises(errors.EngineError, match="glue:GetTable"):
+    with pytest.raises(errors.AccessDeniedError, match="glue:GetTable on arn:aws:glue"):
         lake.table("orders")
+
+
+def test_credentials_that_run_out_while_the_catalog_is_read(lake: Lake, athena: Server) -> None:
+    athena.faults.add("GetTables", "ExpiredTokenException", times=9)
+    with pytest.raises(errors.CredentialsError, match="have expired"):
+        lake.tables()
 
 
 REASONS = [

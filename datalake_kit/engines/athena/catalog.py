@@ -10,9 +10,17 @@ from typing import Any
 from datalake_kit.engines.athena.glue_tables import table_info, why_files_are_not_rows
 from datalake_kit.engines.athena.hudi_tables import said_of_hudi
 from datalake_kit.engines.athena.projection import Projection, is_projected
+from datalake_kit.engines.athena.refusals import refused
 from datalake_kit.engines.athena.session import AwsSession, aws_errors
 from datalake_kit.engines.base import HUDI, ICEBERG, Partition, TableInfo, TableName
-from datalake_kit.errors import ConfigError, DatabaseNotFoundError, EngineError, TableNotFoundError, did_you_mean
+from datalake_kit.errors import (
+    AccessDeniedError,
+    ConfigError,
+    DatabaseNotFoundError,
+    EngineError,
+    TableNotFoundError,
+    did_you_mean,
+)
 from datalake_kit.storage import Place, S3Path, list_files, use_client, use_profile
 from datalake_kit.storage.listing import for_each, place
 
@@ -241,7 +249,7 @@ class GlueCatalog:
             code = str((getattr(error, "response", None) or {}).get("Error", {}).get("Code", ""))
             if code == "EntityNotFoundException":
                 raise LookupError from None
-            raise _refused(error, code) from error
+            raise _refused(error, self.session) from error
 
     def _catalog(self) -> dict[str, str]:
         if self._catalog_id is None:
@@ -271,14 +279,10 @@ class GlueCatalog:
         return self.session.client("glue")
 
 
-def _refused(error: BaseException, code: str) -> EngineError:
-    operation = str(getattr(error, "operation_name", "") or "")
-    if code in ("AccessDeniedException", "AccessDenied"):
-        return EngineError(
-            f"The Glue catalog refused: the permission glue:{operation} is missing, or Lake Formation has not granted "
-            f"it. {error}"
-        )
-    return EngineError(f"The Glue catalog refused: {error}")
+def _refused(error: Exception, session: AwsSession) -> Exception:
+    kind, why = refused(error, session, "catalog") or (EngineError, str(error))
+    more = " Lake Formation may not have granted it, either." if kind is AccessDeniedError else ""
+    return kind(f"The Glue catalog refused: {why}{more}")
 
 
 def _size(file: Place) -> int:
