@@ -135,6 +135,10 @@ class MissingPackageError(DatalakeKitError, ImportError):
     """An optional package is needed for this."""
 
 
+class AthenaHudiWarning(UserWarning):
+    """SQL on Athena may not show all rows of a Hudi table: its version is newer than AWS documents, or it has logs."""
+
+
 def did_you_mean(name: str, known: Iterable[str], *, most: int = 5) -> str:
     """Return a hint that names what is there, the nearest first.
 

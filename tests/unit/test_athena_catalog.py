@@ -391,6 +391,19 @@ def test_a_hudi_table_that_sql_may_not_show_whole_is_said_once(
     told = [str(w.message) for w in caught]
     assert len(told) == bool(said)
     assert all(said in t and "dk.hudi" in t for t in told)
+    assert {w.category for w in caught} <= {errors.AthenaHudiWarning}
+
+
+def test_a_hudi_table_is_said_once_when_sql_reads_it(
+    lake: Lake, aws: tuple[Any, Any], data: Path, tmp_path: Path
+) -> None:
+    table(aws[1], "fed", put_hudi(aws[0], unpack(data, "cow/v8_nonpartitioned", tmp_path)), reader=HUDI)
+    aws[0].create_bucket(Bucket="results")
+    with pytest.warns(errors.AthenaHudiWarning, match=r"taxi\.fed is a Hudi table of version 8"):
+        lake.sql("SELECT 1 AS one FROM TAXI.fed")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        lake.sql("WITH a AS (SELECT * FROM taxi.fed) SELECT 1 AS one FROM a, taxi.gone")  # nothing is said of gone
 
 
 def test_a_real_time_table_is_read_whole_by_sql(lake: Lake, aws: tuple[Any, Any], data: Path, tmp_path: Path) -> None:

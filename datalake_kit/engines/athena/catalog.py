@@ -15,8 +15,10 @@ from datalake_kit.engines.athena.session import AwsSession, aws_errors
 from datalake_kit.engines.base import HUDI, ICEBERG, Partition, TableInfo, TableName
 from datalake_kit.errors import (
     AccessDeniedError,
+    AthenaHudiWarning,
     ConfigError,
     DatabaseNotFoundError,
+    DatalakeKitError,
     EngineError,
     TableNotFoundError,
     did_you_mean,
@@ -41,6 +43,7 @@ class GlueCatalog:
         self.settings = session.settings
         self._kept: dict[TableName, Any] | None = None
         self._warned: set[TableName] = set()
+        self._looked_at: set[TableName] = set()
         self._catalog_id: dict[str, str] | None = None
 
     # --- databases and tables
@@ -77,8 +80,23 @@ class GlueCatalog:
             self._warned.add(info.name)
             said = said_of_hudi(info, str(table["StorageDescriptor"].get("InputFormat") or ""))
             if said:
-                warnings.warn(said, stacklevel=4)
+                warnings.warn(said, AthenaHudiWarning, stacklevel=4)
         return info
+
+    def describe_named(self, text: str) -> None:
+        """Look at each table that a statement names, once for each table, so that what is to be said of it is said.
+
+        What cannot be looked at is passed over: the statement itself will tell why.
+        """
+        from datalake_kit.engines.dialect.parsing import tables_named
+
+        with contextlib.suppress(DatalakeKitError):
+            for database, table in tables_named(text):
+                name = TableName(database or self.settings.database or "default", table)
+                if name not in self._looked_at:
+                    self._looked_at.add(name)
+                    with contextlib.suppress(DatalakeKitError):
+                        self.describe(name)
 
     @contextlib.contextmanager
     def one_statement(self) -> Iterator[None]:
@@ -194,7 +212,7 @@ class GlueCatalog:
         if not location.startswith("s3"):
             return
         bucket = location.split("/")[2]
-        if self.settings.endpoint or getattr(self.settings, "role_arn", None):
+        if self.settings.endpoint or self.settings.role_arn:
             use_client(bucket, self.session.client("s3"))
         elif self.settings.profile or self.settings.region:
             use_profile(bucket, profile=self.settings.profile, region=self.settings.region)

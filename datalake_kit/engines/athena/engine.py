@@ -108,6 +108,8 @@ class AthenaEngine:
         spelled = replace_placeholders(text, lambda name: literal(values[name]))
         runner = self._runner(text if self.settings.redact_parameters else spelled, values, options)
         options.started(runner.stats)
+        if reading:
+            self.catalog.describe_named(spelled)
         with runner.explaining():
             self._refuse_known_scan(runner, spelled, reading=reading)
             schema, batches = self._rows(runner, spelled, reading)
