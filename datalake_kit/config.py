@@ -86,6 +86,8 @@ class AthenaSettings:
         Minutes that an earlier result of the same statement may be old to be given again. Written as "10 min".
     redact_parameters
         Keep values out of `last_query`, errors and logs.
+    keep_results
+        Leave the objects of ordinary results on S3, where they are else removed when their rows are read.
     sql
         Folders of query files beside the package's own; from datalake.toml or `connect(..., sql=)`.
     """
@@ -106,6 +108,7 @@ class AthenaSettings:
     poll_interval: float = 1.0
     max_age: int | None = None
     redact_parameters: bool = False
+    keep_results: bool = False
     sql: tuple[Path, ...] = ()
 
 
@@ -114,7 +117,7 @@ QueryFolder = str | Path
 
 _FOLDER_KEYS = {f.name for f in fields(FolderSettings)} - {"name"}
 _ATHENA_KEYS = ({f.name for f in fields(AthenaSettings)} | {"role"}) - {"name", "role_arn"}
-_NUMBERS = {"max_scan", "max_age", "price_per_tb", "poll_interval", "redact_parameters"}
+_NUMBERS = {"max_scan", "max_age", "price_per_tb", "poll_interval", "redact_parameters", "keep_results"}
 _ADDRESS_KEYS = _ATHENA_KEYS - {"workgroup", "sql"}
 _ENVIRONMENT = {f"DATALAKE_KIT_{key.upper()}": key for key in sorted(_ATHENA_KEYS - {"sql"})}
 
@@ -248,6 +251,7 @@ def _setting(key: str, value: Any, where: str) -> Any:
         "price_per_tb": _not_negative,
         "poll_interval": _not_negative,
         "redact_parameters": _yes_or_no,
+        "keep_results": _yes_or_no,
     }
     if key in readers:
         try:
