@@ -27,6 +27,7 @@ from datalake_kit.lake import connect
 from datalake_kit.storage import dataset_batches, place, read_dataset, register_dataset, write_dataset
 from datalake_kit.storage.glue_table import GlueTable
 from datalake_kit.storage.partition_names import Values, folder_of, values_in
+from tests.athena_server import Server
 from tests.s3 import BUCKET, KEYS
 from tests.s3_counting import CountingS3, counting_s3
 
@@ -567,6 +568,39 @@ def test_a_run_that_is_killed_leaves_every_partition_before_or_after(
     write_dataset(MORE, s3, partition_by=["day"], table=table, mode=again)
     expected = [(4, "b"), (5, "c")] if mode == "overwrite" else [(1, "a"), (3, "a"), (4, "b"), (5, "c")]
     assert rows(read_dataset(s3, table=table)) == expected
+
+
+# --- SQL on a real engine
+
+ALL_BY_SQL = """
+    SELECT id, big, small, text, word, price, "at", "on", yes, ratio, length(bytes) AS bytes, cardinality(list) AS list,
+           element_at(map, 'a') AS map, "row".a AS a, cardinality("row".b) AS b, kind, day
+    FROM {table}
+    WHERE kind <> 'x' AND (day IS NULL OR day >= DATE '2026-01-01')
+    ORDER BY id
+"""
+
+
+@pytest.mark.external
+def test_sql_gives_the_same_rows_on_both_engines(athena: Server, tmp_path: Path) -> None:
+    name = f"datasets.{tmp_path.name}".lower().translate({ord(c): "_" for c in "[]-"})
+    there, here = f"s3://lake/datasets/{tmp_path.name}", tmp_path / name.replace(".", "/")
+    answers = []
+    for where, target in (("athena://primary?region=us-east-1", there), (tmp_path, here)):
+        made = {"partition_by": ["kind", "day"], "table": name, "create_database": True}
+        write_dataset(every_type(), target, **made)
+        with connect(where) as lake:
+            found = lake.arrow(ALL_BY_SQL.format(table=name)).to_pylist()
+            told = [(c.name, c.type, c.is_partition) for c in lake.table(name).columns]
+            counts = []
+            for mode in ("append", "overwrite_partitions", "overwrite"):
+                write_dataset(every_type().slice(0, 2), target, mode=mode, **made)  # type: ignore[arg-type]
+                asked = lake.sql(f"SELECT id, count(*) AS n FROM {name} GROUP BY id ORDER BY id")
+                counts.append(asked.to_numpy().tolist())
+        answers.append((found, told, counts))
+    assert answers[0] == answers[1]
+    assert [r["text"] for r in answers[0][0]] == ["", None, "x'\"é\n"]
+    assert answers[0][2] == [[[1, 2], [2, 2], [3, 1]], [[1, 1], [2, 1], [3, 1]], [[1, 1], [2, 1]]]
 
 
 # --- tables of others
