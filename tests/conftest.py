@@ -22,6 +22,44 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: "notebooks" not in item.path.parts)
 
 
+EXTERNAL_FLOOR = 300  # cases that need a Trino, a database or a browser; a whole run in CI with fewer has lost some
+
+
+def _external(config: pytest.Config) -> tuple[int, list[str]]:
+    """How many cases that need a component outside ran, and those that were skipped with their reason."""
+    stats = config.pluginmanager.get_plugin("terminalreporter").stats
+    ran = [r for k in ("passed", "failed") for r in stats.get(k, []) if "external" in r.keywords and r.when == "call"]
+    left_out = [r for r in stats.get("skipped", []) if "external" in r.keywords]
+    return len(ran), [f"{r.nodeid}: {r.longrepr[-1] if r.longrepr else ''}" for r in left_out]
+
+
+def _is_whole(config: pytest.Config) -> bool:
+    chosen = config.option.keyword or config.option.markexpr or config.option.lf
+    return not chosen and config.args == config.getini("testpaths")
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Let a whole run in CI fail that left out cases which need a Trino, a database or a browser."""
+    config = session.config
+    if hasattr(config, "workerinput") or not os.environ.get("CI") or not _is_whole(config):
+        return
+    ran, left_out = _external(config)
+    if left_out or ran < EXTERNAL_FLOOR:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Say how many cases ran that need a component outside."""
+    ran, left_out = _external(config)
+    if not ran and not left_out:
+        return
+    terminalreporter.write_line(f"Cases with a real Trino, database or browser: {ran} ran, {len(left_out)} left out.")
+    if os.environ.get("CI") and _is_whole(config) and (left_out or ran < EXTERNAL_FLOOR):
+        terminalreporter.write_line(f"In CI at least {EXTERNAL_FLOOR} must run and none be left out:", red=True)
+        for one in left_out:
+            terminalreporter.write_line(f"  {one}")
+
+
 @pytest.fixture(autouse=True)
 def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
     for name in list(os.environ):
