@@ -587,14 +587,15 @@ def test_sql_gives_the_same_rows_on_both_engines(athena: Server, tmp_path: Path)
     there, here = f"s3://lake/datasets/{tmp_path.name}", tmp_path / name.replace(".", "/")
     answers = []
     for where, target in (("athena://primary?region=us-east-1", there), (tmp_path, here)):
-        made = {"partition_by": ["kind", "day"], "table": name, "create_database": True}
+        made: dict[str, Any] = {"partition_by": ["kind", "day"], "table": name, "create_database": True}
         write_dataset(every_type(), target, **made)
         with connect(where) as lake:
             found = lake.arrow(ALL_BY_SQL.format(table=name)).to_pylist()
             told = [(c.name, c.type, c.is_partition) for c in lake.table(name).columns]
             counts = []
-            for mode in ("append", "overwrite_partitions", "overwrite"):
-                write_dataset(every_type().slice(0, 2), target, mode=mode, **made)  # type: ignore[arg-type]
+            modes: list[Any] = ["append", "overwrite_partitions", "overwrite"]
+            for mode in modes:
+                write_dataset(every_type().slice(0, 2), target, mode=mode, **made)
                 asked = lake.sql(f"SELECT id, count(*) AS n FROM {name} GROUP BY id ORDER BY id")
                 counts.append(asked.to_numpy().tolist())
         answers.append((found, told, counts))
