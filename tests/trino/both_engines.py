@@ -55,10 +55,10 @@ def run_locally(sql: str) -> Local:
     return Local("answers", "", statement, rows, [d[0] for d in heads], [str(d[1]) for d in heads])
 
 
-def ask_trino(client: TrinoClient, sql: str) -> dict[str, Any]:
+def ask_trino(client: TrinoClient, sql: str, catalog: str | None = None, schema: str | None = None) -> dict[str, Any]:
     """Return what a case of the corpus holds besides its statement: columns and rows, or the name of the error."""
     try:
-        answer = client.run(sql)
+        answer = client.run(sql, catalog=catalog, schema=schema)
     except TrinoError as error:
         if error.name in NO_STATEMENT:
             raise

@@ -31,7 +31,10 @@ array_agg(T) -> array(T) = array_agg[{0}]
 listagg(varchar, varchar) -> varchar = string_agg[{0}, {1}]
 max_by(T, K) -> T = @_by
 min_by(T, K) -> T = @_by
+max_by(T, K, bigint) -> array(T) = @_by
+min_by(T, K, bigint) -> array(T) = @_by
 map_agg(K, V) -> map(K, V) = @_map_agg
+multimap_agg(K, V) -> map(K, array(V)) = @_map_agg
 histogram(T) -> map(T, bigint) = @_histogram
 approx_distinct(T) -> bigint = approx_count_distinct[{0}]
 approx_percentile(bigint, double) -> bigint = @_percentile
@@ -113,7 +116,7 @@ def _extreme(request: Call) -> Expr:
 
 def _by(request: Call) -> Expr:
     """The value may be NULL, so it is wrapped; NaN is the least of keys for max_by, the greatest for min_by."""
-    value, key = request.args
+    value, key, *count = request.args
     if key.type.name in ("row", "map", "array", "json"):
         refuse(
             request.what,
@@ -123,6 +126,9 @@ def _by(request: Call) -> Expr:
     by = key.sql
     if key.type.name in ("double", "real"):
         by = f"dk_no_nan({by}, CAST('{'-' if request.name == 'max_by' else ''}Infinity' AS DOUBLE))"
+    if count:
+        many = request.aggregate(request.name, f"struct_pack(v := {value.sql}), {by}, {count[0].sql}")
+        return Expr(f"list_transform({many}, lambda dk_p: dk_p.v)", request.result)
     picked = request.aggregate(request.name, f"struct_pack(v := {value.sql}), {by}")
     return Expr(f"({picked}).v", value.type)
 
@@ -130,11 +136,16 @@ def _by(request: Call) -> Expr:
 def _map_agg(request: Call) -> Expr:
     key, value = request.args
     pairs = f"array_agg[struct_pack(k := {key.sql}, v := {value.sql})]"
-    return Expr(f"dk_map_agg({_marked(request, pairs)})", request.result)
+    return _once(f"dk_{request.name}", _marked(request, pairs), request)
 
 
 def _histogram(request: Call) -> Expr:
-    return Expr(f"dk_histogram({request.aggregate('array_agg', request.args[0].sql)})", request.result)
+    return _once("dk_histogram", request.aggregate("array_agg", request.args[0].sql), request)
+
+
+def _once(macro: str, total: str, request: Call) -> Expr:
+    """Apply a macro to an aggregate that it names more than once, also inside of lambdas, where none may stand."""
+    return Expr(f"list_transform([{total}], lambda dk_all: {macro}(dk_all))[1]", request.result)
 
 
 def _marked(request: Call, text: str) -> str:

@@ -210,7 +210,7 @@ _WHOLE = r"\s*[+-]?[0-9]+\s*"
 _REAL = r"\s*([+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?|NaN|[+-]?Infinity)\s*"
 _READS = {
     "tinyint": _WHOLE, "smallint": _WHOLE, "integer": _WHOLE, "bigint": _WHOLE, "double": _REAL, "real": _REAL,
-    "decimal": r"\s*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?\s*", "boolean": "(?i)true|false|t|f|1|0",
+    "decimal": r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?", "boolean": "(?i)true|false|t|f|1|0",
     "date": r"\s*[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}\s*",
     "timestamp": r"\s*[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}( [0-9]{1,2}:[0-9]{1,2}(:[0-9]{1,2}(\.[0-9]{1,6})?)?)?\s*",
     "uuid": "[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}",
@@ -317,6 +317,11 @@ def _nested(value: Expr, wanted: SqlType, what: str, *, lenient: bool) -> Expr:
         if item.sql == "x":
             return Expr(value.sql, wanted)
         return Expr(f"list_transform({value.sql}, lambda x: {item.sql})", wanted)
+    if given.name == "map":
+        key_sql, item_sql = (cast(Expr(f"dk_c.{n}", g), w, what).sql
+                     for n, g, w in zip(("key", "value"), given.args, wanted.args, strict=True))  # fmt: skip
+        entries = f"list_transform(map_entries({value.sql}), lambda dk_c: {{'key': {key_sql}, 'value': {item_sql}}})"
+        return Expr(f"CAST(map_from_entries({entries}) AS {wanted.duckdb})", wanted)
     if given.name == "row":
         return _rename(value, wanted, what)
     return refuse(what, f"a cast from {given} to {wanted} is not known to the local engine", "cast its parts")

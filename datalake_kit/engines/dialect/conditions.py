@@ -130,9 +130,11 @@ def _is(compiler: Compiler, node: exp.Is, scope: Scope) -> Expr:
 @emits(exp.Between, "this", "low", "high")
 def _between(compiler: Compiler, node: exp.Between, scope: Scope) -> Expr:
     values = compiler.exprs([node.this, node.args["low"], node.args["high"]], scope)
-    if any(map(_may_be_nan, values[1:])):
-        refuse(describe(node), "NaN would be compared otherwise", "write value >= low AND value <= high")
     value, low, high = meet(values, describe(node))
+    if any(map(_may_be_nan, values)):
+        above = _not_a_number(f"{value.sql} >= {low.sql}", value, ">=", low)
+        below = _not_a_number(f"{value.sql} <= {high.sql}", value, "<=", high)
+        return Expr(f"({above} AND {below})", BOOLEAN)
     return Expr(f"({value.sql} BETWEEN {low.sql} AND {high.sql})", BOOLEAN)
 
 
@@ -155,6 +157,8 @@ def _in(compiler: Compiler, node: exp.In, scope: Scope) -> Expr:
     value, *items = meet([value, *items], describe(node))
     listed = ", ".join(i.sql for i in items)
     if _may_be_nan(value) and any(map(_may_be_nan, items)):
+        if value.sql in [i.sql for i in items]:
+            refuse(describe(node), "Athena takes NaN for equal to itself here alone", "write value IS NOT NULL")
         real = ", ".join(_real(i.sql) for i in items)
         return Expr(
             f"CASE WHEN isnan({value.sql}) THEN {value.sql} IN ({real}) ELSE {value.sql} IN ({listed}) END", BOOLEAN

@@ -52,7 +52,8 @@ def joined(left: Expr, right: Expr, what: str) -> Expr:
         array, item = (left, right) if left.type.name == "array" else (right, left)
         type_ = array_of(common_of([Expr("", array.type.args[0]), item], what))
         wide, one = widen(array, type_).sql, f"[{widen(item, type_.args[0]).sql}]"
-        return Expr(f"dk_list_concat({wide}, {one})" if array is left else f"dk_list_concat({one}, {wide})", type_)
+        both = f"dk_list_concat({wide}, {one})" if array is left else f"dk_list_concat({one}, {wide})"
+        return Expr(f"CASE WHEN {item.sql} IS NULL THEN NULL ELSE {both} END", type_)
     return refuse(what, f"Athena does not join {left.type} with {right.type}", "CAST(value AS VARCHAR) first")
 
 

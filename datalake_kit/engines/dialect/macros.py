@@ -88,6 +88,12 @@ MACROS: dict[str, str] = {
         "CASE WHEN d IS NULL THEN NULL WHEN d = '' THEN error('The delimiter may not be empty') "
         "ELSE string_split(x, d) END"
     ),
+    "dk_split_most(x, d, n)": (
+        "CASE WHEN x IS NULL OR d IS NULL OR n IS NULL THEN NULL "
+        "WHEN d = '' THEN error('The delimiter may not be empty') "
+        "WHEN n <= 0 THEN error('Limit must be positive') WHEN len(string_split(x, d)) <= n THEN string_split(x, d) "
+        "ELSE list_append(string_split(x, d)[1:n - 1], array_to_string(string_split(x, d)[n:], d)) END"
+    ),
     "dk_split_part(x, d, n)": (
         "CASE WHEN n <= 0 THEN error('Index must be greater than zero') ELSE string_split(x, d)[n] END"
     ),
@@ -119,8 +125,13 @@ MACROS: dict[str, str] = {
     "dk_to_milliseconds(t)": "date_trunc('millisecond', t + INTERVAL '500 microseconds')",
     "dk_to_seconds(t)": "date_trunc('second', t + INTERVAL '500 milliseconds')",
     "dk_from_unixtime(x)": "timezone('UTC', epoch_ms(CAST(floor(x * 1000 + 0.5) AS BIGINT)))",
+    # T02 is T02:00, +0800 and +08 are +08:00
+    "dk_iso8601_spelled(x)": (
+        "regexp_replace(regexp_replace(regexp_replace(x, '(T[0-9]{2})(Z|[+-].*)?$', '\\1:00\\2'), "
+        "'(T.*[+-][0-9]{2})$', '\\1:00'), '(T.*[+-][0-9]{2})([0-9]{2})$', '\\1:\\2')"
+    ),
     "dk_from_iso8601(x)": (
-        "date_trunc('millisecond', CAST(dk_checked(x, "
+        "date_trunc('millisecond', CAST(dk_checked(dk_iso8601_spelled(x), "
         "'[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9]{2}:[0-9]{2}(:[0-9]{2}(\\.[0-9]{1,9})?)?(Z|[+-][0-9]{2}:[0-9]{2})?)?', "
         "'ISO 8601 timestamp') AS TIMESTAMP WITH TIME ZONE))"
     ),
@@ -215,6 +226,16 @@ MACROS: dict[str, str] = {
         "CASE WHEN len(list_filter(p, lambda e: e.k IS NOT NULL)) > 0 "
         "THEN map_from_entries(list_transform(list_filter(p, lambda e, i: e.k IS NOT NULL AND "
         "list_position(list_transform(p, lambda q: q.k), e.k) = i), lambda e: {'key': e.k, 'value': e.v})) END"
+    ),
+    "dk_multimap_agg(p)": (
+        "CASE WHEN len(list_filter(p, lambda e: e.k IS NOT NULL)) > 0 "
+        "THEN map_from_entries(list_transform(dk_distinct(list_filter("
+        "list_transform(p, lambda q: q.k), lambda k: k IS NOT NULL)), "
+        "lambda k: {'key': k, 'value': list_transform(list_filter(p, lambda e: e.k = k), lambda e: e.v)})) END"
+    ),
+    "dk_ngrams(a, n)": (
+        "CASE WHEN n <= 0 THEN error('N must be positive') WHEN len(a) < n THEN [a] "
+        "ELSE list_transform(range(1, len(a) - n + 2), lambda i: a[i:i + n - 1]) END"
     ),
     "dk_histogram(a)": (
         "CASE WHEN len(list_filter(a, lambda e: e IS NOT NULL)) > 0 "

@@ -40,6 +40,7 @@ array_except(array(T), array(T)) -> array(T) = dk_except({0}, {1})
 arrays_overlap(array(T), array(T)) -> boolean = dk_overlap({0}, {1})
 flatten(array(array(T))) -> array(T) = dk_flatten({0})
 slice(array(T), bigint, bigint) -> array(T) = dk_slice({0}, {1}, {2})
+ngrams(array(T), bigint) -> array(array(T)) = dk_ngrams({0}, {1})
 trim_array(array(T), bigint) -> array(T) = dk_trim_array({0}, {1})
 repeat(T, bigint) -> array(T) = list_transform(range({1}), lambda dk_i: {0})
 sequence(bigint, bigint) -> array(bigint) = @_sequence
@@ -185,7 +186,7 @@ def _zip_with(request: Call) -> Expr:
 def _replace_names(sql: str, names: dict[str, str]) -> str:
     import re
 
-    return re.sub(r"\bdk_[ab]\d+\b", lambda m: names.get(m.group(), m.group()), sql)
+    return re.sub(r"\bdk_[abc]\d+\b", lambda m: names.get(m.group(), m.group()), sql)
 
 
 @special("zip")
@@ -288,6 +289,22 @@ def _map_lambda(request: Call) -> Expr:
     )
     type_ = map_of(body.type, value) if request.name == "transform_keys" else map_of(key, body.type)
     return Expr(f"map_from_entries(list_transform({entries}, lambda dk_e: {pair}))", type_)
+
+
+@special("map_zip_with")
+def _map_zip_with(request: Call) -> Expr:
+    first, second = request.args[0], request.args[1]
+    if first.type.name != "map" or second.type.name != "map" or first.type.args[0] != second.type.args[0]:
+        refuse(request.what, "it takes two maps with keys of one type", "CAST the keys to one type")
+    key = first.type.args[0]
+    names, body = request.function(2, [key, first.type.args[1], second.type.args[1]])
+    name, left, right = names.split(", ")
+    inner = _replace_names(
+        body.sql, {left: f"dk_map_value({first.sql}, {name})", right: f"dk_map_value({second.sql}, {name})"}
+    )
+    keys = f"dk_distinct(dk_list_concat(map_keys({first.sql}), map_keys({second.sql})))"
+    pairs = f"list_transform({keys}, lambda {name}: {{'key': {name}, 'value': {inner}}})"
+    return Expr(f"map_from_entries({pairs})", map_of(key, body.type))
 
 
 @special("map_empty")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datalake_kit.engines.dialect.arithmetic import calculate
+from datalake_kit.engines.dialect.arithmetic import calculate, scaled
 from datalake_kit.engines.dialect.calls import Call, add_table, special
 from datalake_kit.engines.dialect.conversions import common_of, widen
 from datalake_kit.engines.dialect.functions import table
 from datalake_kit.engines.dialect.refusals import refuse
 from datalake_kit.engines.dialect.scope import Expr
-from datalake_kit.engines.dialect.types import decimal_of
+from datalake_kit.engines.dialect.types import BIGINT, as_decimal, decimal_of
 
 _TABLE = """
 abs(N) -> N = abs({0})
@@ -36,7 +36,9 @@ round(real) -> real = round({0})
 round(real, bigint) -> real = @_refuse_real
 round(double) -> double = round({0})
 round(double, bigint) -> double = dk_round_to({0}, {1})
+truncate(I) -> decimal = @_truncate_integer
 truncate(decimal) -> decimal = @_whole
+truncate(decimal, bigint) -> decimal = @_truncate_decimal
 truncate(real) -> real = trunc({0})
 truncate(double) -> double = trunc({0})
 sqrt(double) -> double = dk_sqrt({0})
@@ -73,6 +75,8 @@ bitwise_and(bigint, bigint) -> bigint = ({0} & {1})
 bitwise_or(bigint, bigint) -> bigint = ({0} | {1})
 bitwise_xor(bigint, bigint) -> bigint = xor({0}, {1})
 bitwise_not(bigint) -> bigint = (~{0})
+bitwise_right_shift_arithmetic(bigint, bigint) -> bigint = @_shift
+bit_count(bigint, bigint) -> bigint = @_bit_count
 width_bucket(double, double, double, bigint) -> bigint = dk_width_bucket({0}, {1}, {2}, {3})
 from_base(varchar, bigint) -> bigint = @_refuse_base
 to_base(bigint, bigint) -> varchar = @_refuse_base
@@ -126,7 +130,42 @@ def _round_integer(request: Call) -> Expr:
     digits = int(request.constant(1, "the number of digits"))
     if digits >= 0:
         return request.args[0]
-    return refuse(request.what, "rounding a whole number to tens is not the same on both engines", "CAST it AS DOUBLE")
+    unit = 10**-digits
+    return Expr(
+        f"CAST(dk_ratio(CAST({request.args[0].sql} AS HUGEINT), {unit}) * {unit} AS {request.result.duckdb})",
+        request.result,
+    )
+
+
+def _truncate_integer(request: Call) -> Expr:
+    """Trino takes a whole number for a decimal here."""
+    type_ = as_decimal(request.args[0].type)
+    return Expr(f"CAST({request.args[0].sql} AS {type_.duckdb})", type_)
+
+
+def _truncate_decimal(request: Call) -> Expr:
+    type_ = request.args[0].type
+    scale, digits = type_.args[1], int(request.constant(1, "the number of digits"))
+    if digits >= scale:
+        return request.args[0]
+    if digits < 0 or type_.args[0] > 36:
+        refuse(request.what, "cutting a decimal there is not the same on both engines", "CAST it AS DOUBLE")
+    unit = 10 ** (scale - digits)
+    whole = f"(CAST({request.args[0].sql} * {10**scale} AS HUGEINT) // {unit}) * {unit}"
+    return Expr(scaled(whole, type_), type_)
+
+
+def _bit_count(request: Call) -> Expr:
+    if request.constant(1, "the number of bits") != "64":
+        refuse(request.what, "only all 64 bits are counted in the same way on both engines", "write bit_count(x, 64)")
+    return Expr(f"CAST(bit_count({request.args[0].sql}) AS BIGINT)", BIGINT)
+
+
+def _shift(request: Call) -> Expr:
+    count = request.constant(1, "the number of bits")
+    if not count.isdigit() or int(count) > 62:
+        refuse(request.what, "a shift of more than 62 bits is not the same on both engines", "shift by 0 to 62 bits")
+    return Expr(f"({request.args[0].sql} >> {count})", BIGINT)
 
 
 @special("mod")

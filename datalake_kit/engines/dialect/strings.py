@@ -39,12 +39,13 @@ substr(varchar, bigint, bigint) -> varchar = dk_substr({0}, {1}, {2})
 substring(varchar, bigint) -> varchar = dk_substr({0}, {1}, 2147483647)
 substring(varchar, bigint, bigint) -> varchar = dk_substr({0}, {1}, {2})
 split(varchar, varchar) -> array(varchar) = dk_split({0}, {1})
+split(varchar, varchar, bigint) -> array(varchar) = dk_split_most({0}, {1}, {2})
 split_part(varchar, varchar, bigint) -> varchar = dk_split_part({0}, {1}, {2})
 strpos(varchar, varchar) -> bigint = strpos({0}, {1})
 starts_with(varchar, varchar) -> boolean = starts_with({0}, {1})
 chr(bigint) -> varchar = chr(CAST({0} AS INTEGER))
 codepoint(varchar) -> integer = @_codepoint
-regexp_position(varchar, varchar) -> integer = @_refuse_position
+regexp_position(varchar, varchar) -> integer = @_regexp_position
 levenshtein_distance(varchar, varchar) -> bigint = @_ascii_only
 hamming_distance(varchar, varchar) -> bigint = @_ascii_only
 translate(varchar, varchar, varchar) -> varchar = translate({0}, {1}, {2})
@@ -84,10 +85,6 @@ def _codepoint(request: Call) -> Expr:
     if not sized and len(request.args[0].literal or "") != 1:
         refuse(request.what, "Athena takes the code of one character only", "write codepoint(CAST(text AS varchar(1)))")
     return Expr(f"unicode({request.args[0].sql})", INTEGER)
-
-
-def _refuse_position(request: Call) -> Expr:
-    return refuse(request.what, "it has no counterpart in the local engine", "use strpos, or regexp_extract")
 
 
 def _refuse_url(request: Call) -> Expr:
@@ -263,6 +260,15 @@ def _regexp_count(request: Call) -> Expr:
     return Expr(f"len(regexp_extract_all({pattern.subject}, {pattern.sql}))", BIGINT)
 
 
+def _regexp_position(request: Call) -> Expr:
+    """Count what stands before the first match."""
+    pattern = _pattern(request)
+    before = string(f"(?s)^(.*?)(?:{_read(pattern.text, matches_only=False)[0]})")
+    found = f"length(regexp_extract({pattern.subject}, {before}, 1)) + 1"
+    test = f"regexp_matches({pattern.subject}, {pattern.sql})"
+    return Expr(f"CAST(CASE WHEN {test} THEN {found} WHEN NOT {test} THEN -1 END AS INTEGER)", INTEGER)
+
+
 def _regexp_split(request: Call) -> Expr:
     pattern = _pattern(request)
     if _matches_nothing(pattern.text):
@@ -277,6 +283,8 @@ def _regexp_split(request: Call) -> Expr:
 def _concat(request: Call) -> Expr:
     if len(request.args) < 2:
         refuse(request.what, "Athena needs two values at least", "give two values")
+    if len({a.type for a in request.args}) > 1 and array_of(UNKNOWN) in [a.type for a in request.args]:
+        refuse(request.what, "Athena cannot tell what an empty array is", "CAST(ARRAY[] AS array(the type you mean))")
     whole = request.args[0]
     for part in request.args[1:]:
         whole = joined(whole, part, request.what)

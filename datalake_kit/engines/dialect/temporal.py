@@ -47,6 +47,8 @@ from_unixtime(double, varchar) -> timestamptz = @_from_unixtime
 to_unixtime(moment) -> double = @_to_unixtime
 at_timezone(timestamptz, varchar) -> timestamptz = @_at_timezone
 with_timezone(timestamp, varchar) -> timestamptz = @_with_timezone
+timezone_hour(moment) -> bigint = @_zone_part
+timezone_minute(moment) -> bigint = @_zone_part
 current_timezone() -> varchar = 'UTC'
 to_milliseconds(interval day to second) -> bigint = CAST(epoch({0}) * 1000 AS BIGINT)
 """
@@ -210,6 +212,15 @@ def _zone_of_text(text: str) -> str:
 def _from_unixtime(request: Call) -> Expr:
     zone = zone_literal(request.constant(1, "the time zone")) if len(request.args) > 1 else "'UTC'"
     return Expr(f"dk_from_unixtime({request.args[0].sql})", SqlType(TIMESTAMPTZ.name, zone=zone))
+
+
+def _zone_part(request: Call) -> Expr:
+    """Return the hours, or the minutes beyond them, that the shown time is ahead of UTC."""
+    value = request.args[0]
+    if value.type.name != TIMESTAMPTZ.name:
+        refuse(request.what, f"a {value.type} has no time zone", "write with_timezone(value, 'Europe/Madrid') in it")
+    minutes = f"date_sub('minute', timezone('UTC', {value.sql}), {local_time(value, request.what)})"
+    return Expr(f"({minutes} // 60)" if request.name == "timezone_hour" else f"({minutes} % 60)", BIGINT)
 
 
 def _to_unixtime(request: Call) -> Expr:
