@@ -9,6 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import datalake_kit as dk
+from datalake_kit import errors
 from datalake_kit.engines.dialect.athena_rules import LONGEST, Refusal, athena_refusals
 from datalake_kit.sql import load_query, query_names
 
@@ -361,6 +363,17 @@ def test_a_statement_that_is_too_long() -> None:
     fits = "SELECT '" + "a" * (LONGEST - len("SELECT '' AS a")) + "' AS a"
     assert len(fits.encode()) == LONGEST
     assert refused(fits) == []
+
+
+def test_what_athena_refuses_is_not_sent() -> None:
+    with dk.connect("athena://w?region=us-east-1") as lake:
+        with pytest.raises(errors.UnsupportedSqlError, match="line 2, column 3: Athena does not cast"):
+            lake.sql("SELECT :a AS a,\n  CAST(now() AS timestamp) AS b", a="x\ny")
+        with pytest.raises(errors.UnsupportedSqlError, match=r"262,144 bytes; split it"):
+            lake.sql("SELECT :a AS a", a="x" * LONGEST)
+        with pytest.raises(errors.UnsupportedSqlError, match="needs a name"):
+            lake.sql("CREATE TABLE db.t AS SELECT 1", allow_write=True)
+        assert lake.last_query is None
 
 
 # ---------------------------------------------------------------- on all that is known to be fine

@@ -29,6 +29,7 @@ from datalake_kit.engines.base import (
     TableName,
     refuse_to_write,
 )
+from datalake_kit.engines.dialect.athena_rules import check_athena
 from datalake_kit.errors import (
     ParameterError,
     ScanLimitError,
@@ -106,6 +107,7 @@ class AthenaEngine:
             refuse_to_write(text, allow_write=options.allow_write)
         started = time.perf_counter()
         spelled = replace_placeholders(text, lambda name: literal(values[name]))
+        check_athena(text, spelled)
         runner = self._runner(text if self.settings.redact_parameters else spelled, values, options)
         options.started(runner.stats)
         if reading:

@@ -120,6 +120,15 @@ def athena_refusals(
     return [r for r in ordered if r.certain or warnings]
 
 
+def check_athena(text: str, sent: str) -> None:
+    """Raise UnsupportedSqlError for what Athena refuses in a statement; `sent` is the text with its values written in.
+
+    >>> check_athena("SELECT :a AS a", "SELECT 1 AS a")
+    """
+    for refusal in [*athena_refusals(text), *_too_long(sent)]:
+        raise UnsupportedSqlError(f"{refusal}.")
+
+
 def _too_long(text: str) -> list[Refusal]:
     size = len(text.encode("utf-8", "surrogatepass"))
     if size <= LONGEST:
