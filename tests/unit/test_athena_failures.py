@@ -82,7 +82,7 @@ ONLY_TRINO_KNOWS = [
 
 @pytest.mark.parametrize(("text", "kind", "told"), ONLY_TRINO_KNOWS, ids=lambda v: v if isinstance(v, str) else "")
 def test_a_statement_that_fails_on_the_engine(lake: Lake, text: str, kind: type[Exception], told: list[str]) -> None:
-    message = failure(lake, text, kind)
+    message = failure(lake, text, kind, unload=False)
     for words in told:
         assert words in message
     assert text in message
