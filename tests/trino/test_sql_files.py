@@ -25,6 +25,7 @@ VALUES: dict[str, list[dict[str, Any]]] = {
     "jira/parents": [JIRA],
     "jira/worklogs": [JIRA],
 }
+EMPTY = ("jira/links",)  # the demo's issues have none; test_jira_sql holds this query over documents that do
 ATHENA_TYPES = {
     "bool": "boolean", "int32": "integer", "int64": "bigint", "double": "double", "string": "varchar",
     "date32[day]": "date", "timestamp[us]": "timestamp", "timestamp[us, tz=UTC]": "timestamp with time zone",
@@ -71,7 +72,7 @@ def test_both_engines_answer_alike(here: Lake, there: Lake, name: str, values: d
     local, trino = answer(here, name, values), answer(there, name, values)
     assert [(f.name, str(f.type)) for f in local.schema] == [(f.name, str(f.type)) for f in trino.schema]
     ordered = "ORDER BY" in load_query(name).text.rpartition(")")[2]
-    assert local.num_rows > 0
+    assert (local.num_rows > 0) == (name not in EMPTY)
     assert rows(local, ordered=ordered) == rows(trino, ordered=ordered)
 
 
