@@ -30,6 +30,8 @@ from datalake_kit.engines.base import TableName
 from datalake_kit.engines.hive import arrow_type, normal_type
 from datalake_kit.engines.types import hive_type
 from datalake_kit.lake import Lake, connect
+from tests.athena_server import Server
+from tests.trino.client import TrinoClient
 
 moto_server = pytest.importorskip("moto.server", reason="moto is not installed")
 
@@ -536,3 +538,21 @@ def test_an_iceberg_table_tells_its_size(lake: Lake, aws: tuple[Any, Any]) -> No
 def test_parameters_of_a_table_are_shown(lake: Lake, aws: tuple[Any, Any]) -> None:
     table(aws[1], "trips", "s3://lake/trips/", parameters={"classification": "parquet"})
     assert lake.table("taxi.trips").parameters["classification"] == "parquet"
+
+
+@pytest.mark.external
+def test_a_real_iceberg_table_is_read_by_sql_and_said_to_be_one(athena: Server, tmp_path: Path) -> None:
+    name = f"ice_{tmp_path.name}".lower().translate({ord(c): "_" for c in "[]-"})
+    if "catalogued" not in [d["Name"] for d in athena.client("glue").get_databases()["DatabaseList"]]:
+        athena.client("glue").create_database(DatabaseInput={"Name": "catalogued"})
+    made = f"CREATE TABLE iceberg.catalogued.{name} WITH (location = 's3://lake/{name}') AS SELECT 1 AS n"
+    TrinoClient(athena.trino_url).run(made)
+    with connect("athena://primary?region=us-east-1") as lake:
+        known = lake.table(f"catalogued.{name}")
+        assert (known.format, [(c.name, c.type) for c in known.columns]) == ("iceberg", [("n", "int")])
+        assert lake.sql(f"SELECT n FROM catalogued.{name}")["n"].tolist() == [1]
+        size = catalog_of(lake).table_bytes(TableName("catalogued", name))
+        assert size is not None
+        assert size > 100
+        with pytest.raises(errors.EngineError, match=r"Iceberg.*SQL"):
+            known.files()
