@@ -37,6 +37,10 @@ def test_a_type_is_the_one_that_the_local_engine_gives(text: str, expected: pa.D
     assert arrow_type(parse_type(text)) == expected
 
 
+def test_a_map_without_keys_has_its_type() -> None:
+    assert str(arrow_type(parse_type("map(unknown, integer)"))) == "map<null, int32>"
+
+
 @pytest.mark.parametrize(
     "text", ["", "array(", "array(int", "map(int)", "row(a b c)", "decimal(x)", "(int)", "int)", "a;b"]
 )

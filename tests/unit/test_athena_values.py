@@ -118,7 +118,8 @@ def shown(moment: dt.datetime, zone: str, digits: int) -> str:
 
 @given(st.lists(st.none() | st.tuples(MOMENT, ZONE), max_size=12), st.integers(0, 6))
 def test_an_instant_is_the_same_from_any_zone(cases: list[tuple[dt.datetime, str] | None], digits: int) -> None:
-    texts, expected = [], []
+    texts: list[str | None] = []
+    expected: list[dt.datetime | None] = []
     for case in cases:
         if case is None:
             texts.append(None)

@@ -18,9 +18,11 @@ from datalake_kit.engines import dialect as athena_dialect
 from datalake_kit.engines.athena.catalog import GlueCatalog
 from datalake_kit.engines.athena.costs import Costs, shown_bytes
 from datalake_kit.engines.athena.failures import Statement
+from datalake_kit.engines.athena.results import result_objects
 from datalake_kit.engines.athena.running import AthenaRunner, Finished
 from datalake_kit.engines.athena.scanning import known_scan
 from datalake_kit.engines.athena.session import AwsSession
+from datalake_kit.engines.athena.unload import read_statement
 from datalake_kit.engines.base import (
     Execution,
     Options,
@@ -33,34 +35,12 @@ from datalake_kit.engines.dialect.athena_rules import check_athena
 from datalake_kit.errors import (
     ParameterError,
     ScanLimitError,
-    UnsupportedSqlError,
 )
 from datalake_kit.sql import literal, replace_placeholders
 from datalake_kit.storage import Place
 
 BATCH_ROWS = 10_000
 COUNTING = frozenset({"CREATE_TABLE_AS_SELECT", "INSERT", "MERGE", "UPDATE", "DELETE", "UNLOAD"})
-
-_ARROW: dict[str, pa.DataType] = {
-    "boolean": pa.bool_(),
-    "tinyint": pa.int8(),
-    "smallint": pa.int16(),
-    "integer": pa.int32(),
-    "int": pa.int32(),
-    "bigint": pa.int64(),
-    "float": pa.float32(),
-    "real": pa.float32(),
-    "double": pa.float64(),
-    "char": pa.string(),
-    "varchar": pa.string(),
-    "string": pa.string(),
-    "json": pa.string(),
-    "date": pa.date32(),
-    "timestamp": pa.timestamp("us"),
-    "timestamp with time zone": pa.timestamp("us", tz="UTC"),
-    "varbinary": pa.binary(),
-    "unknown": pa.null(),
-}
 
 
 class AthenaEngine:
@@ -137,8 +117,15 @@ class AthenaEngine:
         return AthenaRunner(self.session, statement, options, stats=stats, costs=self.costs)
 
     def _rows(self, runner: AthenaRunner, text: str, reading: bool) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
-        finished = runner.run(text, reading=reading)
-        return _fetched(runner, finished) if reading else _written(runner, finished)
+        if not reading:
+            finished = runner.run(text, reading=False)
+            try:
+                return _written(runner, finished)
+            finally:
+                result_objects(runner, finished, keep=self.settings.keep_results).remove()
+        options, settings = runner.options, self.settings
+        age = options.max_age if options.max_age is not None else settings.max_age
+        return read_statement(runner, text, unload=options.unload, keep=settings.keep_results, reuse=bool(age))
 
 
 def _guarded(runner: AthenaRunner, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -154,36 +141,3 @@ def _written(runner: AthenaRunner, finished: Finished) -> tuple[pa.Schema, Itera
     columns = {"rows": pa.array([answer["UpdateCount"]], pa.int64())} if counts else {}
     table = pa.table(columns)
     return table.schema, iter(table.to_batches())
-
-
-def _fetched(runner: AthenaRunner, finished: Finished) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
-    from pyathena.result_set import AthenaResultSet
-
-    connection = runner.session.connection
-    cursor = connection.cursor()
-    result = AthenaResultSet(connection, cursor._converter, finished.execution, 1000, connection.retry_config)
-    schema = _schema(result.description or [])
-    return schema, _batches(result, schema)
-
-
-def _schema(description: list[Any]) -> pa.Schema:
-    return pa.schema([pa.field(column[0], _arrow_type(column)) for column in description])
-
-
-def _arrow_type(column: Any) -> pa.DataType:
-    name, kind, _, _, precision, scale = column[:6]
-    if kind == "decimal":
-        return pa.decimal128(precision, scale)
-    if kind not in _ARROW:
-        raise UnsupportedSqlError(
-            f"Column {name!r} has type {kind}, which is not read from Athena by this version. "
-            f"Write json_format(CAST({name} AS JSON)) AS {name}, or CAST({name} AS VARCHAR)."
-        )
-    return _ARROW[kind]
-
-
-def _batches(cursor: Any, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
-    while rows := cursor.fetchmany(1000):
-        columns = zip(*rows, strict=True)
-        arrays = [pa.array(column, type=field.type) for column, field in zip(columns, schema, strict=True)]
-        yield pa.RecordBatch.from_arrays(arrays, schema=schema)

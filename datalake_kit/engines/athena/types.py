@@ -119,7 +119,7 @@ def arrow_type(kind: AthenaType, column: str = "") -> pa.DataType:
         if kind.base == "array":
             return pa.list_(inner[0])
         if kind.base == "map":
-            return pa.map_(*inner)
+            return _map(*inner)
         return pa.struct(list(zip(field_names(kind), inner, strict=True)))
     name = f'"{column}"' if column else "it"
     if kind.nested:
@@ -130,6 +130,13 @@ def arrow_type(kind: AthenaType, column: str = "") -> pa.DataType:
     raise UnsupportedSqlError(
         f"Column {column!r} has type {kind.base}, which is not read. Write CAST({name} AS VARCHAR)."
     )
+
+
+def _map(key: pa.DataType, item: pa.DataType) -> pa.DataType:
+    """The type of a map; the one of `MAP()`, whose keys have no type, is not made by `pa.map_`."""
+    if not pa.types.is_null(key):
+        return pa.map_(key, item)
+    return pa.MapArray.from_arrays(pa.array([0], pa.int32()), pa.nulls(0), pa.array([], item)).type
 
 
 def field_names(kind: AthenaType) -> list[str]:
