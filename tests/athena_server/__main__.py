@@ -35,7 +35,7 @@ def main() -> None:
     )
     url = f"http://127.0.0.1:{server.server_address[1]}"
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    s3 = _client(url)
+    s3 = _client("s3", url)
     for bucket in ("lake", "results"):
         s3.create_bucket(Bucket=bucket)
     with tempfile.TemporaryDirectory() as folder:
@@ -44,8 +44,8 @@ def main() -> None:
 
         trino = start_trino(Path(folder), endpoint=url)
         try:
-            app.executions = Executions(TrinoRunner(trino.url), s3)
-            app.engine_name, app.trino_url = "trino", trino.url
+            glue = _client("glue", url)
+            app.open(Executions(TrinoRunner(trino.url), s3, glue), glue, trino_url=trino.url)
             if given.lake:
                 from tests.athena_server.lakes import register
 
@@ -67,13 +67,13 @@ def _wait(until_stdin_ends: bool) -> None:
         return
 
 
-def _client(url: str) -> Any:
+def _client(service: str, url: str) -> Any:
     import boto3
 
     from tests.trino.launch import KEY
 
     return boto3.client(
-        "s3", endpoint_url=url, region_name="us-east-1", aws_access_key_id=KEY, aws_secret_access_key=KEY
+        service, endpoint_url=url, region_name="us-east-1", aws_access_key_id=KEY, aws_secret_access_key=KEY
     )
 
 

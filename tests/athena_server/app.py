@@ -8,20 +8,16 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from tests.athena_server.executions import ENDED, Execution, Executions, split
+from tests.athena_server.calls_metadata import MetadataCalls
+from tests.athena_server.calls_queries import QueryCalls
+from tests.athena_server.calls_saved import SavedCalls
+from tests.athena_server.calls_workgroups import WorkgroupCalls
+from tests.athena_server.errors import ApiError
+from tests.athena_server.executions import Executions
 from tests.athena_server.faults import MESSAGES, STATUS, FaultBook
 from tests.trino.launch import KEY
 
 Start = Callable[..., Any]
-
-
-class AthenaError(Exception):
-    """A named error of the API."""
-
-    def __init__(self, name: str, message: str, status: int = 400) -> None:
-        super().__init__(message)
-        self.name = name
-        self.status = status
 
 
 class App:
@@ -30,16 +26,19 @@ class App:
     def __init__(self, moto: Any) -> None:
         self.moto = moto
         self.faults = FaultBook()
-        self.executions: Executions | None = None
         self.engine_name = "none"
         self.trino_url = ""
         self.marks: list[str] = []
         self.delay = 0.0
-        self.workgroups: dict[str, dict[str, Any]] = {}
-        self.tokens: dict[str, str] = {}
-        self.create_workgroup(
-            {"Name": "primary", "Configuration": {"ResultConfiguration": {"OutputLocation": "s3://results/primary/"}}}
-        )
+        self.calls: list[Any] = []
+
+    def open(self, executions: Executions, glue: Any, *, trino_url: str = "") -> None:
+        """Answer Athena's calls from now on."""
+        workgroups = WorkgroupCalls()
+        saved = SavedCalls(workgroups)
+        queries = QueryCalls(executions, workgroups, saved, lambda: self.delay)
+        self.engine_name, self.trino_url = executions.runner.name, trino_url
+        self.calls = [queries, workgroups, saved, MetadataCalls(glue)]
 
     # --- dispatch
 
@@ -83,6 +82,9 @@ class App:
         return body
 
     def _from_trino(self, target: str, environ: dict[str, Any], start: Start) -> Iterable[bytes]:
+        if target in ("AWSGlue.CreateTable", "AWSGlue.UpdateTable"):
+            body = mark_iceberg_columns(self._body(environ))
+            environ["wsgi.input"], environ["CONTENT_LENGTH"] = io.BytesIO(body), str(len(body))
         return self._to_moto(target, environ, start)
 
     def _to_moto(self, target: str, environ: dict[str, Any], start: Start) -> Iterable[bytes]:
@@ -123,177 +125,34 @@ class App:
         elif what == "mark":
             self.marks.append(given["name"])
         told = {"engine": self.engine_name, "trino": self.trino_url, "marks": self.marks}
-        return _json(start, {**told, "ready": self.executions is not None})
+        return _json(start, {**told, "ready": bool(self.calls)})
 
     # --- Athena
 
     def _athena(
         self, operation: str, request: dict[str, Any], environ: dict[str, Any], start: Start
     ) -> Iterable[bytes]:
-        method = getattr(self, "do_" + operation, None)
+        method = next((m for c in self.calls if (m := getattr(c, f"do_{operation}", None)) is not None), None)
         if method is None:
-            return self._to_moto(f"AmazonAthena.{operation}", environ, start)
+            unknown = f"The operation {operation} is not known to the Athena of the tests"
+            return _json(start, {"__type": "UnknownOperationException", "Message": unknown, "message": unknown}, 400)
         try:
             return _json(start, method(request))
-        except AthenaError as error:
-            shown = {"__type": error.name, "Message": str(error), "message": str(error)}
-            return _json(start, {**shown, "AthenaErrorCode": "INVALID_INPUT"}, error.status)
-
-    def _execution(self, request: dict[str, Any]) -> Execution:
-        assert self.executions is not None
-        found = self.executions.known.get(request.get("QueryExecutionId", ""))
-        if found is None:
-            raise AthenaError(
-                "InvalidRequestException", f"QueryExecution {request.get('QueryExecutionId')} was not found"
-            )
-        return found
-
-    def do_StartQueryExecution(self, request: dict[str, Any]) -> dict[str, Any]:
-        assert self.executions is not None
-        token = request.get("ClientRequestToken")
-        if token and token in self.tokens:
-            return {"QueryExecutionId": self.tokens[token]}
-        text = request.get("QueryString", "")
-        if len(text.encode()) > 262144:
-            raise AthenaError("InvalidRequestException", "QueryString exceeds the maximum length of 262144 bytes")
-        group = self._group(request.get("WorkGroup", "primary"))
-        settings = group["Configuration"]
-        wanted = request.get("ResultConfiguration", {}).get("OutputLocation")
-        own = settings.get("ResultConfiguration", {}).get("OutputLocation")
-        location = own if settings.get("EnforceWorkGroupConfiguration") and own else wanted or own
-        if not location:
-            raise AthenaError(
-                "InvalidRequestException",
-                "No output location provided. An output location is required either through the Workgroup result "
-                "configuration setting or as an API input.",
-            )
-        context = request.get("QueryExecutionContext", {})
-        reuse = request.get("ResultReuseConfiguration", {}).get("ResultReuseByAgeConfiguration", {})
-        execution = Execution(
-            text,
-            group["Name"],
-            location,
-            database=context.get("Database"),
-            catalog=context.get("Catalog") or "AwsDataCatalog",
-            parameters=request.get("ExecutionParameters") or [],
-            reuse_minutes=reuse.get("MaxAgeInMinutes", 60) if reuse.get("Enabled") else None,
-            cutoff=settings.get("BytesScannedCutoffPerQuery"),
-            delay=self.delay,
-        )
-        try:
-            self.executions.start(execution)
-        except ValueError as error:
-            raise AthenaError("InvalidRequestException", str(error)) from None
-        if token:
-            self.tokens[token] = execution.id
-        return {"QueryExecutionId": execution.id}
-
-    def do_GetQueryExecution(self, request: dict[str, Any]) -> dict[str, Any]:
-        return {"QueryExecution": self._execution(request).describe()}
-
-    def do_BatchGetQueryExecution(self, request: dict[str, Any]) -> dict[str, Any]:
-        assert self.executions is not None
-        ids = request["QueryExecutionIds"]
-        known = self.executions.known
-        return {
-            "QueryExecutions": [known[i].describe() for i in ids if i in known],
-            "UnprocessedQueryExecutionIds": [
-                {"QueryExecutionId": i, "ErrorCode": "INVALID_INPUT", "ErrorMessage": "Query execution was not found"}
-                for i in ids
-                if i not in known
-            ],
-        }
-
-    def do_ListQueryExecutions(self, request: dict[str, Any]) -> dict[str, Any]:
-        assert self.executions is not None
-        group = request.get("WorkGroup", "primary")
-        ids = [e.id for e in reversed(list(self.executions.known.values())) if e.workgroup == group]
-        return _page(ids, request, "QueryExecutionIds", 50)
-
-    def do_StopQueryExecution(self, request: dict[str, Any]) -> dict[str, Any]:
-        execution = self._execution(request)
-        if execution.state not in ENDED:
-            execution.cancelled.set()
-        return {}
-
-    def do_GetQueryResults(self, request: dict[str, Any]) -> dict[str, Any]:
-        assert self.executions is not None
-        execution = self._execution(request)
-        if execution.state != "SUCCEEDED":
-            verb = "did not finish successfully" if execution.state in ENDED else "has not yet finished"
-            raise AthenaError("InvalidRequestException", f"Query {verb}. Final query state: {execution.state}")
-        start = int(request.get("NextToken") or 0)
-        if start == 0 and execution.output and execution.output.endswith((".csv", ".txt")):
-            bucket, key = split(execution.output)
-            if "Contents" not in self.executions.s3.list_objects_v2(Bucket=bucket, Prefix=key):
-                raise AthenaError("InvalidRequestException", f"Could not find results at {execution.output}")
-        return self.executions.results(execution, start, min(int(request.get("MaxResults") or 1000), 1000))
-
-    # --- workgroups
-
-    def _group(self, name: str) -> dict[str, Any]:
-        if name not in self.workgroups:
-            raise AthenaError("InvalidRequestException", f"WorkGroup {name} is not found.")
-        return self.workgroups[name]
-
-    def create_workgroup(self, request: dict[str, Any]) -> None:
-        """Add a workgroup as CreateWorkGroup describes it."""
-        settings = {"EnforceWorkGroupConfiguration": False, "PublishCloudWatchMetricsEnabled": False}
-        settings |= {"RequesterPaysEnabled": False, **request.get("Configuration", {})}
-        settings["EngineVersion"] = {
-            "SelectedEngineVersion": "AUTO",
-            "EffectiveEngineVersion": "Athena engine version 3",
-        }
-        self.workgroups[request["Name"]] = {
-            "Name": request["Name"],
-            "State": "ENABLED",
-            "Description": request.get("Description", ""),
-            "CreationTime": time.time(),
-            "Configuration": settings,
-        }
-
-    def do_CreateWorkGroup(self, request: dict[str, Any]) -> dict[str, Any]:
-        if request["Name"] in self.workgroups:
-            raise AthenaError("InvalidRequestException", f"WorkGroup {request['Name']} is already created")
-        self.create_workgroup(request)
-        return {}
-
-    def do_GetWorkGroup(self, request: dict[str, Any]) -> dict[str, Any]:
-        return {"WorkGroup": self._group(request["WorkGroup"])}
-
-    def do_ListWorkGroups(self, request: dict[str, Any]) -> dict[str, Any]:
-        shown = ("Name", "State", "Description", "CreationTime")
-        return _page([{k: g[k] for k in shown} for g in self.workgroups.values()], request, "WorkGroups", 50)
-
-    def do_DeleteWorkGroup(self, request: dict[str, Any]) -> dict[str, Any]:
-        self._group(request["WorkGroup"])
-        del self.workgroups[request["WorkGroup"]]
-        return {}
-
-    def do_UpdateWorkGroup(self, request: dict[str, Any]) -> dict[str, Any]:
-        group = self._group(request["WorkGroup"])
-        group["State"] = request.get("State", group["State"])
-        settings = group["Configuration"]
-        for key, value in request.get("ConfigurationUpdates", {}).items():
-            if key == "ResultConfigurationUpdates":
-                own = settings.setdefault("ResultConfiguration", {})
-                if value.get("RemoveOutputLocation"):
-                    own.pop("OutputLocation", None)
-                if "OutputLocation" in value:
-                    own["OutputLocation"] = value["OutputLocation"]
-            elif key == "RemoveBytesScannedCutoffPerQuery":
-                settings.pop("BytesScannedCutoffPerQuery", None)
-            else:
-                settings[key] = value
-        return {}
+        except ApiError as error:
+            shown = {"__type": error.name, "Message": str(error), "message": str(error), **error.more}
+            return _json(start, {**shown, "AthenaErrorCode": error.code}, error.status)
 
 
-def _page(items: list[Any], request: dict[str, Any], name: str, most: int) -> dict[str, Any]:
-    start, size = int(request.get("NextToken") or 0), int(request.get("MaxResults") or most)
-    page: dict[str, Any] = {name: items[start : start + size]}
-    if start + size < len(items):
-        page["NextToken"] = str(start + size)
-    return page
+def mark_iceberg_columns(body: bytes) -> bytes:
+    """Mark the columns of an Iceberg table as Athena does in Glue: clients know the present ones by it."""
+    request = json.loads(body)
+    table = request.get("TableInput", {})
+    if table.get("Parameters", {}).get("table_type", "").upper() != "ICEBERG":
+        return body
+    for number, column in enumerate(table.get("StorageDescriptor", {}).get("Columns", []), start=1):
+        marks = {"iceberg.field.id": str(number), "iceberg.field.optional": "true", "iceberg.field.current": "true"}
+        column["Parameters"] = {**marks, **(column.get("Parameters") or {})}
+    return json.dumps(request).encode()
 
 
 def _json(start: Start, value: dict[str, Any], status: int = 200) -> Iterable[bytes]:

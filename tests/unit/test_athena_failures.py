@@ -73,7 +73,6 @@ ONLY_TRINO_KNOWS = [
     ("SELECT id FROM orders WHERE id = 'a'", errors.SqlError, ["TYPE_MISMATCH", "line 1"]),
     ("SELECT id, count(*) AS n FROM orders", errors.SqlError, ["line 1"]),
     ("SELECT nofunction(id) AS x FROM orders", errors.SqlError, ["nofunction"]),
-    ("SELECT id FROM orders WHERE", errors.SqlError, ["line 1"]),
     ("SELECT id FROM nocatalog.failing_shop.orders", errors.DatabaseNotFoundError, ["nocatalog"]),
     ("SELECT 1 / (id - id) AS x FROM orders", errors.EngineError, ["DIVISION_BY_ZERO"]),
     ("SELECT CAST('x' AS bigint) + id AS x FROM orders", errors.EngineError, ["INVALID_CAST_ARGUMENT"]),
@@ -90,6 +89,10 @@ def test_a_statement_that_fails_on_the_engine(lake: Lake, text: str, kind: type[
     assert lake.last_query.query_id in message
     assert lake.last_query.state == "FAILED"
     assert lake.last_query.cost == 0.0
+
+
+def test_a_text_that_is_no_statement_is_refused_at_once(lake: Lake) -> None:
+    assert "line 1" in failure(lake, "SELECT id FROM orders WHERE", errors.SqlError, unload=False)
 
 
 def test_a_query_file_is_named_with_its_own_line(shop: Server, athena: Server, tmp_path: Path) -> None:
