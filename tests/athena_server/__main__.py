@@ -38,22 +38,36 @@ def main() -> None:
     s3 = _client("s3", url)
     for bucket in ("lake", "results"):
         s3.create_bucket(Bucket=bucket)
+    glue = _client("glue", url)
+    if given.engine == "duckdb":
+        from tests.athena_server.duckdb_runner import DuckDbRunner
+
+        app.open(Executions(DuckDbRunner(url, glue), s3, glue), glue)
+        _register(given.lake, url)
+        print(f"READY {url} {app.engine_name} -", flush=True)
+        _wait(given.until_stdin_ends)
+        return
     with tempfile.TemporaryDirectory() as folder:
         from tests.athena_server.trino_runner import TrinoRunner
         from tests.trino.launch import start_trino
 
         trino = start_trino(Path(folder), endpoint=url)
         try:
-            glue = _client("glue", url)
             app.open(Executions(TrinoRunner(trino.url), s3, glue), glue, trino_url=trino.url)
-            if given.lake:
-                from tests.athena_server.lakes import register
-
-                register(given.lake, url)
+            _register(given.lake, url)
             print(f"READY {url} {app.engine_name} {trino.url}", flush=True)
             _wait(given.until_stdin_ends)
         finally:
             trino.stop()
+
+
+def _register(lake: Path | None, url: str) -> None:
+    """Put a lake on S3 and into Glue."""
+    if lake is None:
+        return
+    from tests.athena_server.lakes import register
+
+    register(lake, url)
 
 
 def _wait(until_stdin_ends: bool) -> None:

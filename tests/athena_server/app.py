@@ -132,6 +132,8 @@ class App:
     def _athena(
         self, operation: str, request: dict[str, Any], environ: dict[str, Any], start: Start
     ) -> Iterable[bytes]:
+        if not self.calls:
+            return self._refuse("AmazonAthena", operation, "InternalServerException", "starting", start)
         method = next((m for c in self.calls if (m := getattr(c, f"do_{operation}", None)) is not None), None)
         if method is None:
             unknown = f"The operation {operation} is not known to the Athena of the tests"

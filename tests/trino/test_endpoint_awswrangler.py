@@ -26,8 +26,9 @@ SELECT * FROM (VALUES
    ARRAY[1, NULL, 3], MAP(ARRAY['k'], ARRAY[DECIMAL '1.10']), CAST(ROW(7, 'x') AS ROW(a integer, b varchar))),
   (2, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL),
   (3, CAST(0 AS tinyint), CAST(0 AS smallint), BIGINT '-1', REAL '0', -1E-7, DECIMAL '-0.01', false, '',
-   DATE '1969-12-31', TIMESTAMP '1969-12-31 23:59:59.999', X'', CAST(ARRAY[] AS array(integer)), MAP(CAST(ARRAY[] AS array(varchar)),
-   CAST(ARRAY[] AS array(decimal(3, 2)))), CAST(ROW(NULL, '') AS ROW(a integer, b varchar)))
+   DATE '1969-12-31', TIMESTAMP '1969-12-31 23:59:59.999', X'', CAST(ARRAY[] AS array(integer)),
+   MAP(CAST(ARRAY[] AS array(varchar)), CAST(ARRAY[] AS array(decimal(3, 2)))),
+   CAST(ROW(NULL, '') AS ROW(a integer, b varchar)))
 ) AS t (i, ti, si, bi, re, db, de, bo, st, da, ts, bn, ar, ma, ro)
 """
 SCALARS = f"SELECT i, ti, si, bi, re, db, de, bo, st, da, ts FROM ({VALUES}) ORDER BY i"
