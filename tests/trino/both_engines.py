@@ -21,7 +21,7 @@ NO_STATEMENT = ("NO_NODES_AVAILABLE", "HTTP", "QUERY_QUEUE_FULL", "CLUSTER_OUT_O
 @functools.cache
 def connection() -> duckdb.DuckDBPyConnection:
     """Return a database that is set up as the local engine's is."""
-    made = duckdb.connect()
+    made = duckdb.connect(config={"memory_limit": "1GB"})
     for statement in connection_setup():
         made.execute(statement)
     return made

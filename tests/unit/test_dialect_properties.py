@@ -17,6 +17,7 @@ from datalake_kit.errors import DatalakeKitError, SqlError
 
 WORDS = st.text(alphabet=st.characters(exclude_characters="\ue000\x00", exclude_categories=["Cs"]), max_size=40)
 NAMES = st.from_regex(r"[a-z][a-z0-9_]{0,8}", fullmatch=True)
+patient = settings(deadline=None)  # a busy machine is no failure
 CON = duckdb.connect()
 for _statement in connection_setup():
     CON.execute(_statement)
@@ -32,6 +33,7 @@ def value(expression: str, **parameters: object) -> object:
 # ---------------------------------------------------------------- text
 
 
+@patient
 @given(WORDS, NAMES)
 def test_a_placeholder_in_a_string_is_text(text: str, name: str) -> None:
     literal = "'" + f"{text} :{name} ".replace("'", "''") + "'"
@@ -39,6 +41,7 @@ def test_a_placeholder_in_a_string_is_text(text: str, name: str) -> None:
     assert value(literal) == f"{text} :{name} "
 
 
+@patient
 @given(WORDS, NAMES)
 def test_a_placeholder_in_a_quoted_name_or_a_comment_is_text(text: str, name: str) -> None:
     quoted = '"' + f"{text} :{name}".replace('"', '""') + '"'
@@ -49,6 +52,7 @@ def test_a_placeholder_in_a_quoted_name_or_a_comment_is_text(text: str, name: st
     assert placeholders(f"SELECT 1 /* {block} :{name} */ FROM t") == ()
 
 
+@patient
 @given(WORDS)
 def test_any_text_is_judged_or_is_an_sql_error(text: str) -> None:
     for judge in (placeholders, statement_kind, is_read_only):
@@ -56,12 +60,14 @@ def test_any_text_is_judged_or_is_an_sql_error(text: str) -> None:
             judge(text)
 
 
+@patient
 @given(st.text(alphabet="SELECTFROMWHERE()[]{},;:.'\"`-*/+ \nxyt0159=<>|", max_size=60))
 def test_any_statement_is_translated_or_is_an_error_of_ours(text: str) -> None:
     with contextlib.suppress(DatalakeKitError):
         translate("SELECT " + text, schema={"t": {"x": "INTEGER", "y": "VARCHAR"}}, parameters={"x": 1})
 
 
+@patient
 @given(WORDS)
 @example("'; DROP TABLE t; --")
 @example("' OR 1 = 1")
@@ -71,11 +77,13 @@ def test_a_bound_string_never_changes_the_statement(text: str) -> None:
     assert value(":v", v=text) == text
 
 
+@patient
 @given(WORDS)
 def test_a_written_string_is_itself(text: str) -> None:
     assert value("'" + text.replace("'", "''") + "'") == text
 
 
+@patient
 @given(WORDS, NAMES)
 def test_the_second_statement_is_always_seen(text: str, name: str) -> None:
     literal = "'" + text.replace("'", "''") + "'"
@@ -88,6 +96,7 @@ def test_the_second_statement_is_always_seen(text: str, name: str) -> None:
 INTS = st.integers(-(2**31), 2**31 - 1)
 
 
+@patient
 @given(INTS, INTS.filter(bool))
 def test_whole_numbers_divide_towards_zero(a: int, b: int) -> None:
     assume((a, b) != (-(2**31), -1))
@@ -97,6 +106,7 @@ def test_whole_numbers_divide_towards_zero(a: int, b: int) -> None:
     assert value("mod(:a, :b)", a=a, b=b) == a - quotient * b
 
 
+@patient
 @given(st.decimals(-(10**9), 10**9, places=3), st.decimals(-(10**6), 10**6, places=2).filter(bool))
 def test_decimals_divide_to_the_larger_scale(a: Decimal, b: Decimal) -> None:
     exact = Fraction(a) / Fraction(b)
@@ -107,6 +117,7 @@ def test_decimals_divide_to_the_larger_scale(a: Decimal, b: Decimal) -> None:
     assert found.as_tuple().exponent == -3  # type: ignore[attr-defined]
 
 
+@patient
 @given(st.lists(st.decimals(-(10**6), 10**6, places=2), min_size=1, max_size=8))
 def test_the_average_of_decimals_keeps_their_scale(values: list[Decimal]) -> None:
     rows = ", ".join(f"CAST({v} AS decimal(10, 2))" for v in values)
@@ -116,6 +127,7 @@ def test_the_average_of_decimals_keeps_their_scale(values: list[Decimal]) -> Non
     assert CON.execute(statement).fetchone() == (expected,)
 
 
+@patient
 @given(st.decimals(-(10**6), 10**6, places=4))
 def test_decimals_round_half_away_from_zero(a: Decimal) -> None:
     expected = a.quantize(Decimal("0.01"), ROUND_HALF_UP)
@@ -123,11 +135,13 @@ def test_decimals_round_half_away_from_zero(a: Decimal) -> None:
     assert value("CAST(CAST(:a AS decimal(12, 4)) AS bigint)", a=a) == int(a.quantize(Decimal(1), ROUND_HALF_UP))
 
 
+@patient
 @given(st.floats(-1e9, 1e9))
 def test_doubles_become_integers_by_rounding_half_away_from_zero(a: float) -> None:
     assert value("CAST(:a AS bigint)", a=a) == int(Decimal(a).quantize(Decimal(1), ROUND_HALF_UP))
 
 
+@patient
 @given(st.floats(allow_infinity=False), st.floats(allow_infinity=False))
 def test_doubles_compare_as_in_python(a: float, b: float) -> None:
     found = value("ARRAY[:a < :b, :a <= :b, :a > :b, :a >= :b, :a = :b, :a <> :b]", a=a, b=b)
@@ -135,7 +149,7 @@ def test_doubles_compare_as_in_python(a: float, b: float) -> None:
 
 
 @given(st.floats(-1e6, 1e6), st.integers(0, 4))
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 def test_rounding_stays_within_half_a_unit(a: float, digits: int) -> None:
     found = value(f"round(:a, {digits})", a=a)
     assert isinstance(found, float)
@@ -147,6 +161,7 @@ def test_rounding_stays_within_half_a_unit(a: float, digits: int) -> None:
 PLAIN = st.text(alphabet="abcXYZ ñé,;=0159😀", max_size=12)
 
 
+@patient
 @given(PLAIN, st.integers(-15, 15), st.integers(-2, 15))
 def test_substr_counts_as_trino_does(text: str, start: int, length: int) -> None:
     begin = start - 1 if start > 0 else len(text) + start
@@ -154,6 +169,7 @@ def test_substr_counts_as_trino_does(text: str, start: int, length: int) -> None
     assert value("substr(:t, :s, :n)", t=text, s=start, n=length) == expected
 
 
+@patient
 @given(PLAIN, st.integers(1, 6))
 def test_split_part_past_the_end_is_null(text: str, index: int) -> None:
     parts = text.split(",")
@@ -162,12 +178,14 @@ def test_split_part_past_the_end_is_null(text: str, index: int) -> None:
     assert value("split(:t, ',')", t=text) == parts
 
 
+@patient
 @given(PLAIN)
 def test_reverse_counts_code_points(text: str) -> None:
     assert value("reverse(:t)", t=text) == text[::-1]
     assert value("length(:t)", t=text) == len(text)
 
 
+@patient
 @given(
     st.lists(st.one_of(st.none(), st.integers(-5, 5)), max_size=8), st.integers(-9, 9).filter(bool), st.integers(0, 9)
 )
@@ -178,6 +196,7 @@ def test_slice_as_python_has_it(items: list[int | None], start: int, length: int
     assert value(f"slice(CAST(ARRAY[{listed}] AS array(integer)), :s, :n)", s=start, n=length) == expected
 
 
+@patient
 @given(st.text(alphabet="0123456789+-. eE_xyn", max_size=8))
 def test_try_cast_reads_whole_numbers_only(text: str) -> None:
     stripped = text.strip(" ")

@@ -10,10 +10,11 @@ from typing import Any
 from sqlglot import exp
 
 from datalake_kit.engines.dialect.compiler import Compiler, check_parts, describe, emits
-from datalake_kit.engines.dialect.conditions import truth
+from datalake_kit.engines.dialect.conditions import may_be_nan, truth
 from datalake_kit.engines.dialect.conversions import common_of, make_row, widen
 from datalake_kit.engines.dialect.functions import Signature, choose, fill
 from datalake_kit.engines.dialect.macros import inside_try
+from datalake_kit.engines.dialect.reasons import REASONS
 from datalake_kit.engines.dialect.refusals import refuse
 from datalake_kit.engines.dialect.scope import Expr, Scope
 from datalake_kit.engines.dialect.types import BIGINT, INTEGER, UNKNOWN, SqlType
@@ -85,32 +86,6 @@ _WINDOW_ONLY = frozenset({
     "row_number", "rank", "dense_rank", "percent_rank", "cume_dist", "ntile", "lag", "lead", "first_value",
     "last_value", "nth_value",
 })  # fmt: skip
-# Why a name is refused, where the plain "not known" would not help.
-_REASONS: dict[str, tuple[str, str]] = {
-    "arg_max": ("Athena has no such function", "write max_by(value, key)"),
-    "arg_min": ("Athena has no such function", "write min_by(value, key)"),
-    "string_agg": ("Athena has no such function", "write listagg(value, ',') WITHIN GROUP (ORDER BY key)"),
-    "group_concat": ("Athena has no such function", "write listagg(value, ',') WITHIN GROUP (ORDER BY key)"),
-    "list": ("Athena has no such function", "write array_agg(value)"),
-    "unnest": ("Athena knows UNNEST only in FROM", "write CROSS JOIN UNNEST(array) AS t(x)"),
-    "typeof": ("the names of types are not the same on both engines", "look at lake.table(name).columns"),
-    "format_datetime": ("its patterns have no exact counterpart", "write date_format(value, '%Y-%m-%d')"),
-    "parse_datetime": ("its patterns have no exact counterpart", "write date_parse(text, '%Y-%m-%d')"),
-    "json_value": ("its paths have no exact counterpart", "write json_extract_scalar(text, '$.name')"),
-    "json_query": ("its paths have no exact counterpart", "write json_extract(text, '$.name')"),
-    "ifnull": ("Athena has no such function", "write coalesce(a, b)"),
-    "nvl": ("Athena has no such function", "write coalesce(a, b)"),
-    "datediff": ("Athena has no such function", "write date_diff('day', earlier, later)"),
-    "strftime": ("Athena has no such function", "write date_format(value, '%Y-%m-%d')"),
-    "strptime": ("Athena has no such function", "write date_parse(text, '%Y-%m-%d')"),
-    "len": ("Athena has no such function", "write length(text) or cardinality(array)"),
-    "list_value": ("Athena has no such function", "write ARRAY[1, 2]"),
-    "md5_number": ("Athena has no such function", "write to_hex(md5(to_utf8(text)))"),
-    "epoch": ("Athena has no such function", "write to_unixtime(value)"),
-    "isnan": ("Athena has no such function", "write is_nan(value)"),
-    "regexp_matches": ("Athena has no such function", "write regexp_like(text, pattern)"),
-    "contains_sequence": ("it has no counterpart in the local engine", "use arrays_overlap or filter"),
-}
 
 
 def add_table(rows: dict[str, list[Signature]]) -> None:
@@ -135,7 +110,7 @@ def unknown_function(name: str) -> tuple[str, str] | None:
     if name.lower() in _SPECIAL or name.lower() in _TABLES:
         return None
     unclear = ("Athena has no such function, or its translation is not known", "see Athena's list of functions")
-    return _REASONS.get(name.lower(), unclear)
+    return REASONS.get(name.lower(), unclear)
 
 
 def call(
@@ -317,8 +292,13 @@ def _coalesce(request: Call) -> Expr:
 def _nullif(request: Call) -> Expr:
     if len(request.args) != 2:
         refuse(request.what, "nullif takes two values", "write nullif(value, other)")
+    value, other = request.args
     common_of(request.args, request.what)
-    return Expr(f"nullif({request.args[0].sql}, {request.args[1].sql})", request.args[0].type)
+    if may_be_nan(value) and may_be_nan(other):  # NaN is equal to nothing
+        return Expr(
+            f"CASE WHEN isnan({value.sql}) THEN {value.sql} ELSE nullif({value.sql}, {other.sql}) END", value.type
+        )
+    return Expr(f"nullif({value.sql}, {other.sql})", value.type)
 
 
 @special("try")

@@ -321,7 +321,8 @@ def _nested(value: Expr, wanted: SqlType, what: str, *, lenient: bool) -> Expr:
         key_sql, item_sql = (cast(Expr(f"dk_c.{n}", g), w, what).sql
                      for n, g, w in zip(("key", "value"), given.args, wanted.args, strict=True))  # fmt: skip
         entries = f"list_transform(map_entries({value.sql}), lambda dk_c: {{'key': {key_sql}, 'value': {item_sql}}})"
-        return Expr(f"CAST(map_from_entries({entries}) AS {wanted.duckdb})", wanted)
+        whole = f"CAST(map_from_entries({entries}) AS {wanted.duckdb})"
+        return Expr(f"CASE WHEN {value.sql} IS NULL THEN NULL ELSE {whole} END", wanted)
     if given.name == "row":
         return _rename(value, wanted, what)
     return refuse(what, f"a cast from {given} to {wanted} is not known to the local engine", "cast its parts")

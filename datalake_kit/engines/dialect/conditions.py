@@ -13,6 +13,19 @@ from datalake_kit.engines.dialect.scope import Expr, Scope
 from datalake_kit.engines.dialect.types import BOOLEAN, UNKNOWN, VARCHAR, SqlType
 
 
+def _apart(node: Any) -> None:
+    """Refuse a condition that is itself compared without parentheses, as Trino's grammar does."""
+    for part in (node.this, node.args.get("expression"), node.args.get("low"), node.args.get("high")):
+        if isinstance(part, _CONDITIONS) and not (isinstance(node, exp.Escape) and part is node.this):
+            refuse(describe(node), "Athena compares no condition without parentheses", "put it in parentheses")
+
+
+_CONDITIONS = (
+    *(exp.EQ, exp.NEQ, exp.LT, exp.LTE, exp.GT, exp.GTE, exp.NullSafeEQ, exp.NullSafeNEQ),
+    *(exp.In, exp.Between, exp.Like, exp.Escape, exp.Is, exp.Not, exp.And, exp.Or),
+)
+
+
 def truth(value: Expr, what: str) -> str:
     """Return the text of a condition, or refuse what is no boolean."""
     if value.type not in (BOOLEAN, UNKNOWN):
@@ -42,6 +55,7 @@ _COMPARISONS = {
 
 
 def _compare(compiler: Compiler, node: Any, scope: Scope) -> Expr:
+    _apart(node)
     sign = _COMPARISONS[type(node)]
     left = compiler.expr(node.this, scope)
     if isinstance(node.expression, (exp.Any, exp.All)):
@@ -85,7 +99,7 @@ def _part(value: Expr, index: int) -> Expr:
 
 def _not_a_number(sql: str, left: Expr, sign: str, right: Expr) -> str:
     """Hold back DuckDB's comparisons of NaN: it is equal to itself and above all there, to nothing in Trino."""
-    at_left, at_right = _may_be_nan(left), _may_be_nan(right)
+    at_left, at_right = may_be_nan(left), may_be_nan(right)
     if sign == "<>" and at_left and at_right:
         return f"({sql} OR (isnan({left.sql}) AND isnan({right.sql})))"
     if (sign in (">", ">=") and at_left) or (sign == "=" and at_left and at_right):
@@ -95,7 +109,8 @@ def _not_a_number(sql: str, left: Expr, sign: str, right: Expr) -> str:
     return f"({sql})"
 
 
-def _may_be_nan(value: Expr) -> bool:
+def may_be_nan(value: Expr) -> bool:
+    """Tell whether a value can be NaN, which no constant is that is written with digits."""
     return value.type.name in ("double", "real") and value.literal is None
 
 
@@ -114,7 +129,7 @@ def _quantified(compiler: Compiler, left: Expr, sign: str, node: Any, scope: Sco
     inner = query.this if isinstance(query, exp.Subquery) else query
     sql, type_ = subquery(compiler, inner, scope)
     common_of([left, Expr("", type_)], describe(node))
-    if _may_be_nan(left) or type_.name in ("double", "real"):
+    if may_be_nan(left) or type_.name in ("double", "real"):
         refuse(describe(node), "NaN would be compared otherwise", "write EXISTS (SELECT 1 ... WHERE a.x < b.x)")
     word = "ANY" if isinstance(node.expression, exp.Any) else "ALL"
     return Expr(f"({left.sql} {sign} {word} ({sql}))", BOOLEAN)
@@ -122,6 +137,7 @@ def _quantified(compiler: Compiler, left: Expr, sign: str, node: Any, scope: Sco
 
 @emits(exp.Is, "this", "expression")
 def _is(compiler: Compiler, node: exp.Is, scope: Scope) -> Expr:
+    _apart(node)
     if not isinstance(node.expression, exp.Null):
         refuse(describe(node), "Athena knows only IS NULL and IS NOT NULL", "write value = true")
     return Expr(f"({compiler.expr(node.this, scope).sql} IS NULL)", BOOLEAN)
@@ -129,9 +145,10 @@ def _is(compiler: Compiler, node: exp.Is, scope: Scope) -> Expr:
 
 @emits(exp.Between, "this", "low", "high")
 def _between(compiler: Compiler, node: exp.Between, scope: Scope) -> Expr:
+    _apart(node)
     values = compiler.exprs([node.this, node.args["low"], node.args["high"]], scope)
     value, low, high = meet(values, describe(node))
-    if any(map(_may_be_nan, values)):
+    if any(map(may_be_nan, values)):
         above = _not_a_number(f"{value.sql} >= {low.sql}", value, ">=", low)
         below = _not_a_number(f"{value.sql} <= {high.sql}", value, "<=", high)
         return Expr(f"({above} AND {below})", BOOLEAN)
@@ -140,6 +157,7 @@ def _between(compiler: Compiler, node: exp.Between, scope: Scope) -> Expr:
 
 @emits(exp.In, "this", "expressions", "query")
 def _in(compiler: Compiler, node: exp.In, scope: Scope) -> Expr:
+    _apart(node)
     value = compiler.expr(node.this, scope)
     query = node.args.get("query")
     if query is not None:
@@ -156,7 +174,7 @@ def _in(compiler: Compiler, node: exp.In, scope: Scope) -> Expr:
         return Expr(f"({' OR '.join(_equal(value, item, describe(node)) for item in items)})", BOOLEAN)
     value, *items = meet([value, *items], describe(node))
     listed = ", ".join(i.sql for i in items)
-    if _may_be_nan(value) and any(map(_may_be_nan, items)):
+    if may_be_nan(value) and any(map(may_be_nan, items)):
         if value.sql in [i.sql for i in items]:
             refuse(describe(node), "Athena takes NaN for equal to itself here alone", "write value IS NOT NULL")
         real = ", ".join(_real(i.sql) for i in items)
@@ -172,7 +190,7 @@ def _real(sql: str) -> str:
 
 
 def _in_query(value: Expr, sql: str, type_: SqlType) -> str:
-    if not (_may_be_nan(value) and type_.name in ("double", "real")):
+    if not (may_be_nan(value) and type_.name in ("double", "real")):
         return f"({value.sql} IN ({sql}))"
     real = f"SELECT {_real('dk_in.v')} FROM ({sql}) AS dk_in(v)"
     return f"CASE WHEN isnan({value.sql}) THEN {value.sql} IN ({real}) ELSE {value.sql} IN ({sql}) END"
@@ -208,6 +226,7 @@ def subquery(compiler: Compiler, node: Any, scope: Scope, width: int | None = 1)
 
 @emits(exp.Like, "this", "expression", "negate")
 def _like(compiler: Compiler, node: exp.Like, scope: Scope) -> Expr:
+    _apart(node)
     value, pattern = compiler.expr(node.this, scope), compiler.expr(node.expression, scope)
     common_of([Expr("", VARCHAR), value, pattern], describe(node))
     word = "NOT LIKE" if node.args.get("negate") else "LIKE"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlglot import exp
 
 from datalake_kit.engines.dialect.compiler import Compiler, describe, emits
-from datalake_kit.engines.dialect.conditions import truth
+from datalake_kit.engines.dialect.conditions import may_be_nan, truth
 from datalake_kit.engines.dialect.conversions import common_of, make_row, widen
 from datalake_kit.engines.dialect.refusals import refuse
 from datalake_kit.engines.dialect.scope import Expr, Scope
@@ -65,6 +65,8 @@ def _case(compiler: Compiler, node: exp.Case, scope: Scope) -> Expr:
         test = compiler.expr(branch.this, scope)
         if subject is not None:
             common_of([subject, test], describe(node))
+            if may_be_nan(subject) and may_be_nan(test):
+                refuse(describe(node), "NaN would be compared otherwise", "write CASE WHEN value = other THEN ...")
         whens.append(test.sql if subject is not None else truth(test, describe(branch.this)))
     results = compiler.exprs([branch.args["true"] for branch in node.args["ifs"]], scope)
     default = node.args.get("default")

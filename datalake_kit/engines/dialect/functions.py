@@ -150,7 +150,7 @@ def choose(name: str, rows: list[Signature], given: list[Expr]) -> tuple[Signatu
     fitting = [(row, bound) for row in rows if (bound := row.match(given)) is not None]
     if not fitting:
         shown = ", ".join(str(e.type) for e in given)
-        known = "; ".join(f"{r.name}({', '.join(map(str, r.arguments))})" for r in rows[:4])
+        known = " or ".join(f"{r.name}({', '.join(map(str, r.arguments))})" for r in rows[:4])
         refuse(f"{name}({shown})", "Athena has no such function, or its translation is not known", f"there is {known}")
     if len(fitting) > 1 and UNKNOWN in (e.type for e in given):
         refuse(f"{name} of NULL", "Athena cannot tell which type is meant", "CAST(NULL AS the type you mean)")

@@ -53,6 +53,19 @@ _FOREIGN_TYPES = frozenset(
 )
 
 
+def _check_compared(text: str, before: tuple[Token, ...], token: Token, after: Token) -> None:
+    words = [t.word for t in before]
+    if words[-1:] == ["IS"] or words == ["IS", "NOT"]:
+        refuse(
+            f"IS NULL {after.text} at {place(text, token.start)}",
+            "Athena compares no condition without parentheses",
+            "put it in parentheses",
+        )
+
+
+_COMPARED = ("=", "<>", "!=", "<", "<=", ">", ">=")
+
+
 def check_text(text: str) -> None:
     """Refuse what Athena cannot read although the parser can.
 
@@ -71,6 +84,8 @@ def check_text(text: str) -> None:
         elif token.text == ")" and cast_depths:
             cast_depths.pop()
         _check(text, token, before, after, in_cast=bool(cast_depths) and cast_depths[-1])
+        if token.word == "NULL" and after is not None and after.text in _COMPARED:
+            _check_compared(text, found[max(i - 2, 0) : i], token, after)
         if token.word == "INTERVAL":
             _check_interval(text, found[i + 1 : i + 4], token)
 

@@ -201,12 +201,15 @@ MACROS: dict[str, str] = {
     "dk_sequence(a, b, s)": (
         "CASE WHEN s = 0 OR (b - a > 0 AND s < 0) OR (b - a < 0 AND s > 0) "
         "THEN error('sequence stop value should be greater than or equal to start value if step is greater than zero') "
+        "WHEN abs(CAST(b AS HUGEINT) - a) // abs(s) >= 10000 THEN error('a sequence has 10000 entries at most') "
         "ELSE generate_series(CAST(a AS BIGINT), CAST(b AS BIGINT), CAST(s AS BIGINT)) END"
     ),
     # a + i * s for whole months s: each from the start, so that the end of a month stays the end of a month.
     "dk_sequence_days(a, b, i)": (
         "CASE WHEN i = INTERVAL 0 DAY OR (b > a AND i < INTERVAL 0 DAY) OR (b < a AND i > INTERVAL 0 DAY) "
-        "THEN error('sequence cannot reach its stop value') ELSE generate_series(a, b, i) END"
+        "THEN error('sequence cannot reach its stop value') "
+        "WHEN abs(epoch(b) - epoch(a)) >= 10000 * abs(epoch(i)) THEN error('a sequence has 10000 entries at most') "
+        "ELSE generate_series(a, b, i) END"
     ),
     "dk_months(i)": "12 * datepart('year', i) + datepart('month', i)",
     "dk_sequence_months(a, b, i)": (

@@ -180,7 +180,13 @@ def _zip_with(request: Call) -> Expr:
     inner = _replace_names(
         body.sql, {first: f"struct_extract_at(dk_z{depth}, 1)", second: f"struct_extract_at(dk_z{depth}, 2)"}
     )
-    return Expr(f"list_transform({pairs}, lambda dk_z{depth}: {inner})", array_of(body.type))
+    return Expr(_of_all(request, f"list_transform({pairs}, lambda dk_z{depth}: {inner})"), array_of(body.type))
+
+
+def _of_all(request: Call, sql: str) -> str:
+    """DuckDB takes a NULL array or map for an empty one here; in Trino it makes the whole NULL."""
+    arrays = [a.sql for a in request.args if a.type.name in ("array", "map")]
+    return f"CASE WHEN {' OR '.join(f'{a} IS NULL' for a in arrays)} THEN NULL ELSE {sql} END"
 
 
 def _replace_names(sql: str, names: dict[str, str]) -> str:
@@ -195,7 +201,8 @@ def _zip(request: Call) -> Expr:
     type_ = SqlType("row", tuple(elements), tuple(None for _ in elements))
     listed = ", ".join(a.sql for a in request.args)
     fields = ", ".join(f"struct_extract_at(dk_z, {i + 1})" for i in range(len(elements)))
-    return Expr(f"list_transform(list_zip({listed}), lambda dk_z: row({fields}))", array_of(type_))
+    zipped = f"list_transform(list_zip({listed}), lambda dk_z: row({fields}))"
+    return Expr(_of_all(request, zipped), array_of(type_))
 
 
 @special("reduce")
@@ -260,7 +267,7 @@ def _map_entries(request: Call) -> Expr:
     key, value = _map(request)
     type_ = SqlType("row", (key, value), (None, None))
     sql = f"list_transform(map_entries({request.args[0].sql}), lambda dk_e: row(dk_e.key, dk_e.value))"
-    return Expr(sql, array_of(type_))
+    return Expr(_of_all(request, sql), array_of(type_))
 
 
 @special("map_concat")
@@ -268,7 +275,8 @@ def _map_concat(request: Call) -> Expr:
     type_ = common_of(request.args, request.what)
     if type_.name != "map":
         refuse(request.what, "it takes maps", "give maps")
-    return Expr(f"dk_map_concat([{', '.join(widen(a, type_).sql for a in request.args)}])", type_)
+    joined = f"dk_map_concat([{', '.join(widen(a, type_).sql for a in request.args)}])"
+    return Expr(_of_all(request, joined), type_)
 
 
 @special("map_filter", "transform_keys", "transform_values")
@@ -281,14 +289,14 @@ def _map_lambda(request: Call) -> Expr:
     if request.name == "map_filter":
         truth(body, request.what)
         kept = f"list_filter({entries}, lambda dk_e: {sql})"
-        return Expr(f"map_from_entries({kept})", request.args[0].type)
+        return Expr(_of_all(request, f"map_from_entries({kept})"), request.args[0].type)
     pair = (
         f"{{'key': {sql}, 'value': dk_e.value}}"
         if request.name == "transform_keys"
         else f"{{'key': dk_e.key, 'value': {sql}}}"
     )
     type_ = map_of(body.type, value) if request.name == "transform_keys" else map_of(key, body.type)
-    return Expr(f"map_from_entries(list_transform({entries}, lambda dk_e: {pair}))", type_)
+    return Expr(_of_all(request, f"map_from_entries(list_transform({entries}, lambda dk_e: {pair}))"), type_)
 
 
 @special("map_zip_with")

@@ -15,7 +15,7 @@ from datalake_kit.engines.dialect.conversions import common_of, widen
 from datalake_kit.engines.dialect.refusals import refuse
 from datalake_kit.engines.dialect.relations import from_clause
 from datalake_kit.engines.dialect.scope import Column, Expr, Scope
-from datalake_kit.engines.dialect.types import BIGINT, SqlType, quote
+from datalake_kit.engines.dialect.types import BIGINT, VARCHAR, SqlType, quote
 from datalake_kit.errors import SqlError
 
 
@@ -282,8 +282,10 @@ def _order_item(compiler: Compiler, item: Any, scope: Scope, items: list[Expr], 
         name = str(item.this.name).lower()
         if any(isinstance(n, exp.Alias) and str(n.alias).lower() == name for n in nodes):
             return ordered_text(quote(name), item)
-    local = _with_aliases(scope, items, nodes)
-    return ordered_text(compiler.expr(item.this, local).sql, item)
+    value = compiler.expr(item.this, _with_aliases(scope, items, nodes))
+    if value.literal is not None and value.type == VARCHAR:  # DuckDB refuses a constant text, which orders nothing
+        return ordered_text(f"({value.sql} || '')", item)
+    return ordered_text(value.sql, item)
 
 
 def _with_aliases(scope: Scope, items: list[Expr], nodes: list[Any]) -> Scope:
