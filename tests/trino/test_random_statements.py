@@ -28,7 +28,7 @@ SEED, SHORT_RUN = 20261128, 200
 # Errors that Trino finds while it runs, if it comes to the row; another plan may leave the row out, or come to it.
 WHILE_RUNNING = frozenset({
     "DIVISION_BY_ZERO", "INVALID_FUNCTION_ARGUMENT", "INVALID_CAST_ARGUMENT", "NUMERIC_VALUE_OUT_OF_RANGE",
-    "SUBQUERY_MULTIPLE_ROWS", "EXCEEDED_FUNCTION_MEMORY_LIMIT",
+    "SUBQUERY_MULTIPLE_ROWS", "EXCEEDED_FUNCTION_MEMORY_LIMIT", "GENERIC_INTERNAL_ERROR",
 })  # fmt: skip
 
 

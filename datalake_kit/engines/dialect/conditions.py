@@ -103,10 +103,16 @@ def _not_a_number(sql: str, left: Expr, sign: str, right: Expr) -> str:
     if sign == "<>" and at_left and at_right:
         return f"({sql} OR (isnan({left.sql}) AND isnan({right.sql})))"
     if (sign in (">", ">=") and at_left) or (sign == "=" and at_left and at_right):
-        return f"({sql} AND NOT isnan({left.sql}))"
+        return f"({sql} AND {_held_back(left, right)})"
     if sign in ("<", "<=") and at_right:
-        return f"({sql} AND NOT isnan({right.sql}))"
+        return f"({sql} AND {_held_back(right, left)})"
     return f"({sql})"
+
+
+def _held_back(value: Expr, other: Expr) -> str:
+    """Return what is false where a value is NaN and the other is known: beside NULL the answer stays NULL."""
+    test = f"NOT isnan({value.sql})"
+    return test if other.literal is not None else f"({test} OR {other.sql} IS NULL)"
 
 
 def may_be_nan(value: Expr) -> bool:
