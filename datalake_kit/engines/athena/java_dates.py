@@ -5,6 +5,7 @@ from __future__ import annotations
 import calendar
 import datetime as dt
 import re
+from collections.abc import Sequence
 
 __all__ = ["JavaFormat", "months_apart", "moved"]
 
@@ -51,7 +52,7 @@ class JavaFormat:
         try:
             for name, part in zip(self._fields, found.groups(), strict=True):
                 values[name] = _number(name, part)
-            return dt.datetime(*(values[n] for n in _ORDER), tzinfo=dt.UTC)
+            return _moment([values[n] for n in _ORDER])
         except ValueError:
             return None
 
@@ -60,7 +61,7 @@ class JavaFormat:
         finest = max((_ORDER.index(f) for f in self._fields), default=0)
         first = (1970, 1, 1, 0, 0, 0, 0)
         known = (moment.year, moment.month, moment.day, moment.hour, moment.minute, moment.second, moment.microsecond)
-        return dt.datetime(*known[: finest + 1], *first[finest + 1 :], tzinfo=dt.UTC)
+        return _moment([*known[: finest + 1], *first[finest + 1 :]])
 
     def _piece(self, found: re.Match[str]) -> str:
         letters = found.group()
@@ -105,3 +106,8 @@ def moved(moment: dt.datetime, months: int) -> dt.datetime:
     year, month = divmod(moment.year * 12 + moment.month - 1 + months, 12)
     day = min(moment.day, calendar.monthrange(year, month + 1)[1])
     return moment.replace(year=year, month=month + 1, day=day)
+
+
+def _moment(parts: Sequence[int]) -> dt.datetime:
+    year, month, day, hour, minute, second, part = parts
+    return dt.datetime(year, month, day, hour, minute, second, part, tzinfo=dt.UTC)

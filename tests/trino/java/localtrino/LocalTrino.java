@@ -104,7 +104,7 @@ public final class LocalTrino
         err.printf("READY %s after %.1f s%n", base, (System.nanoTime() - t0) / 1e9);
 
         if (serve) {
-            Thread.currentThread().join();
+            waitForEnd();
             return;
         }
         BufferedReader in = new BufferedReader(new InputStreamReader(System.in, UTF_8));
@@ -124,6 +124,18 @@ public final class LocalTrino
         }
         out.flush();
         Runtime.getRuntime().halt(0); // close() takes seconds and nothing is kept
+    }
+
+    /** For ever; or, where LOCAL_TRINO_WITH_PARENT is set, until the process that started this one is gone. */
+    private static void waitForEnd()
+            throws InterruptedException
+    {
+        long parent = ProcessHandle.current().parent().map(ProcessHandle::pid).orElse(0L);
+        boolean watched = System.getenv("LOCAL_TRINO_WITH_PARENT") != null;
+        while (!watched || ProcessHandle.current().parent().map(ProcessHandle::pid).orElse(-1L) == parent) {
+            Thread.sleep(1000);
+        }
+        Runtime.getRuntime().halt(0);
     }
 
     private static ObjectNode run(URI base, JsonNode request)
