@@ -162,12 +162,12 @@ class Lake:
             Take Athena's earlier result of the same statement if it is no older: minutes, a timedelta, or "10 min". The
             local engine always computes, which is newer than was asked for.
         unload
-            Let Athena write the rows to Parquet on S3 and read them from there (True), fetch them as the ordinary
-            result (False), or decide (None): the ordinary result for what is no SELECT, for VALUES, SELECT without
-            FROM, a LIMIT of 10,000 rows or less, and aggregates without GROUP BY, and for rows in an order; else
-            UNLOAD, and UNLOAD always where a column is an array, a map or a row. Rows and types are the same either
-            way. UNLOAD writes to the output location even when reading; what it wrote is removed when it has been read.
-            The local engine takes no notice.
+            Let Athena write the rows to Parquet on S3 and read them from there (UNLOAD; True), fetch them as the
+            ordinary result (False), or decide by the rule (None): the ordinary result for SHOW, DESCRIBE, EXPLAIN,
+            VALUES, SELECT without FROM, a LIMIT of 10,000 or less and aggregates without GROUP BY; else the columns
+            are asked for first, which reads no data, and UNLOAD is used, unless there is ORDER BY or `max_age`. Arrays,
+            maps and rows come by UNLOAD in any case but False, with ORDER BY by columns of the result. Rows are the
+            same either way, and what was written for them is removed. The local engine takes no notice.
         progress
             Show state, seconds, bytes read and cost while Athena works: True or False; a function is called with the
             statistics instead. None: in a terminal and in a notebook. The local engine shows nothing.
