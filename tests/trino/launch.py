@@ -113,7 +113,7 @@ def start_trino(folder: Path, *, endpoint: str | None = None, more: Mapping[str,
     TrinoMissingError
         Java 25 or Maven is missing, or the server did not start; with its last words.
     """
-    settings = {"LOCAL_TRINO_LAKE": str(folder), "LOCAL_TRINO_WITH_PARENT": "1", **(more or {})}
+    settings = {"LOCAL_TRINO_LAKE": str(folder), "LOCAL_TRINO_PARENT": str(os.getpid()), **(more or {})}
     if endpoint:
         settings["LOCAL_TRINO_AWS_ENDPOINT"] = endpoint
     process = subprocess.Popen(

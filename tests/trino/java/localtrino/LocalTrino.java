@@ -126,13 +126,12 @@ public final class LocalTrino
         Runtime.getRuntime().halt(0); // close() takes seconds and nothing is kept
     }
 
-    /** For ever; or, where LOCAL_TRINO_WITH_PARENT is set, until the process that started this one is gone. */
+    /** For ever; or until the process is gone whose number LOCAL_TRINO_PARENT gives. */
     private static void waitForEnd()
             throws InterruptedException
     {
-        long parent = ProcessHandle.current().parent().map(ProcessHandle::pid).orElse(0L);
-        boolean watched = System.getenv("LOCAL_TRINO_WITH_PARENT") != null;
-        while (!watched || ProcessHandle.current().parent().map(ProcessHandle::pid).orElse(-1L) == parent) {
+        String parent = System.getenv("LOCAL_TRINO_PARENT");
+        while (parent == null || ProcessHandle.of(Long.parseLong(parent)).map(ProcessHandle::isAlive).orElse(false)) {
             Thread.sleep(1000);
         }
         Runtime.getRuntime().halt(0);
