@@ -24,7 +24,7 @@ from tests.trino.client import TrinoClient
 from tests.trino.launch import missing, trino
 from tests.trino.random_statements import TABLES, WITH, written
 
-SEED, SHORT_RUN = 20261128, 200
+SEED, SHORT_RUN = 20261128, 120
 # Errors that Trino finds while it runs, if it comes to the row; another plan may leave the row out, or come to it.
 WHILE_RUNNING = frozenset({
     "DIVISION_BY_ZERO", "INVALID_FUNCTION_ARGUMENT", "INVALID_CAST_ARGUMENT", "NUMERIC_VALUE_OUT_OF_RANGE",

@@ -178,8 +178,9 @@ MACROS: dict[str, str] = {
         "WHEN len(a) < len(b) THEN dk_distinct(list_filter(b, lambda e: list_position(a, e) IS NOT NULL)) "
         "ELSE dk_distinct(list_filter(a, lambda e: list_position(b, e) IS NOT NULL)) END"
     ),
+    # Trino gives the array as it is, also what is in it twice, when nothing is to be left out.
     "dk_except(a, b)": (
-        "CASE WHEN a IS NULL OR b IS NULL THEN NULL "
+        "CASE WHEN a IS NULL OR b IS NULL THEN NULL WHEN len(b) = 0 THEN a "
         "ELSE dk_distinct(list_filter(a, lambda e: list_position(b, e) IS NULL)) END"
     ),
     "dk_overlap(a, b)": (
