@@ -86,7 +86,7 @@ def _ours(text: str, *, unload: bool) -> int:
     import datalake_kit as dk
 
     with dk.connect(f"athena://primary?region=us-east-1&output_location={PLACE}") as lake:
-        return lake.arrow(text, unload=unload, progress=False).num_rows
+        return int(lake.arrow(text, unload=unload, progress=False).num_rows)
 
 
 def _pyathena(text: str, *, unload: bool) -> int:
