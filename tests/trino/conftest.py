@@ -3,27 +3,25 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 Call = Callable[..., Any]
+_counted: Counter[str] = Counter()
 
 
-@pytest.fixture(scope="session")
-def _counted(request: pytest.FixtureRequest) -> Iterator[Counter[str]]:
-    counted: Counter[str] = Counter()
-    yield counted
-    reporter = request.config.pluginmanager.get_plugin("terminalreporter")
-    if reporter is not None and counted:
-        per = Counter(name.partition(".")[0] for name in counted.elements())
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Say how many calls of which clients were checked."""
+    if _counted:
+        per = Counter(name.partition(".")[0] for name in _counted.elements())
         shown = ", ".join(f"{n} of {name}" for name, n in sorted(per.items()))
-        reporter.write_line(f"\nclient calls checked: {counted.total()} ({len(counted)} different: {shown})")
+        terminalreporter.write_line(f"Client calls checked: {_counted.total()} ({len(_counted)} functions; {shown}).")
 
 
 @pytest.fixture
-def call(_counted: Counter[str]) -> Call:
+def call() -> Call:
     """Call a client's function and count it: call(wr.athena.read_sql_query, ...)."""
 
     def counting(function: Callable[..., Any], *given: Any, **named: Any) -> Any:
