@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import logging
 import uuid
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 from datalake_kit import errors
 from datalake_kit.engines.athena.restored import stored, unloaded
 from datalake_kit.engines.athena.types import parse_type
+from datalake_kit.engines.athena.unload import _in_order
 from datalake_kit.engines.athena.ways import shape_of
 from datalake_kit.lake import Lake, connect
 from tests.athena_server import Server
@@ -73,6 +75,19 @@ def test_what_unload_does_not_take_is_written_another_way() -> None:
     row = parse_type('row("A" bigint, varchar(3), json)')
     assert stored(row) == "row(f0 bigint, f1 varchar(3), f2 varchar)"
     assert unloaded("c", row) == f"IF(c IS NULL, NULL, CAST(ROW(c[1], c[2], json_format(c[3])) AS {stored(row)}))"
+
+
+def test_rows_of_files_in_any_order_are_put_in_theirs() -> None:
+    schema = pa.schema([("same", pa.int64()), ("same", pa.list_(pa.string()))])
+    numbered = pa.schema([*schema, ("dk_row_number", pa.int64())])
+    batches = [
+        pa.RecordBatch.from_arrays([pa.array(n), pa.array([[str(i)] for i in n]), pa.array(n)], schema=numbered)
+        for n in ([3, 5], [4, 1], [2])
+    ]
+    found = pa.Table.from_batches(list(_in_order(iter(batches), schema)), schema)
+    assert found.column(0).to_pylist() == [1, 2, 3, 4, 5]
+    assert found.column(1).to_pylist() == [["1"], ["2"], ["3"], ["4"], ["5"]]
+    assert list(_in_order(iter([]), schema)) == []
 
 
 # --- through the endpoint
@@ -194,9 +209,10 @@ def test_names_that_unload_does_not_take_come_back(lake: Lake, athena: Server) -
 
 @pytest.mark.external
 def test_an_hour_that_comes_twice_is_exact_by_unload_and_refused_as_text(lake: Lake, athena: Server) -> None:
-    text = f"SELECT at_timezone(x, 'Europe/Berlin') AS z FROM (VALUES {ZONED}) AS t (x)"
-    first = lake.arrow(text, unload=True).column("z")[0].as_py()
-    assert first.minute == 30
+    first, second = (dt.datetime(2026, 10, 25, hour, 30, 0, 123456, dt.UTC) for hour in (0, 1))
+    values = ", ".join(f"timestamp '{m:%Y-%m-%d %H:%M:%S.%f} UTC'" for m in (first, second))
+    text = f"SELECT at_timezone(x, 'Europe/Berlin') AS z FROM (VALUES {values}) AS t (x)"
+    assert sorted(lake.arrow(text, unload=True).column("z").to_pylist()) == [first, second]
     with pytest.raises(errors.DataError, match="twice"):
         lake.arrow(text, unload=False)
 
