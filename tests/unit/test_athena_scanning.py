@@ -158,4 +158,6 @@ def test_a_statement_that_must_read_more_is_not_sent(lake: Lake, athena: Server)
 
 def test_nothing_is_listed_where_no_limit_is_set(lake: Lake, athena: Server) -> None:
     lake.sql("SELECT id FROM words", unload=False)
-    assert "GetTable" not in [operation for operation, _ in athena.requests]
+    asked = [operation for operation, _ in athena.requests]
+    assert asked.count("GetTable") <= 1  # is it a Hudi table that SQL does not show whole?
+    assert "GetPartitions" not in asked

@@ -83,7 +83,8 @@ def read_statement(
     keep
         Leave the objects of ordinary results on S3. Those of UNLOAD are always removed.
     reuse
-        Earlier results may be given again, and this one to others: it is kept, and UNLOAD only used for nested types.
+        Earlier results may be given again, and this one to others: it is kept, no columns are asked for beforehand, and
+        UNLOAD is only used for nested types.
 
     Raises
     ------
@@ -92,7 +93,7 @@ def read_statement(
     """
     text, keep = without_last_semicolon(text), keep or reuse
     shape = Shape(is_query=False, is_small=True) if unload is False else shape_of(text)
-    if not shape.is_query or (shape.is_small and not unload):
+    if not shape.is_query or ((shape.is_small or reuse) and not unload):
         finished = runner.run(text)
         if shape.is_query and any(column_type(column).nested for column in finished.columns()):
             result_objects(runner, finished, keep=keep).remove()

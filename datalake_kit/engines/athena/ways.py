@@ -3,13 +3,13 @@
 The ordinary result at once, because it is small or because UNLOAD does not take the statement:
 
 - everything but SELECT, WITH and VALUES;
-- VALUES; SELECT without FROM; a LIMIT of 10,000 rows or less; aggregates such as count and sum without GROUP BY. If
-  there is an array, a map or a row in it after all, the statement is run a second time, by UNLOAD.
+- VALUES; SELECT without FROM; a LIMIT of 10,000 rows or less; aggregates such as count and sum without GROUP BY; and
+  whatever may be answered by an earlier result (those of UNLOAD may not). If there is an array, a map or a row in it
+  after all, the statement is run a second time, by UNLOAD.
 
 For the others the columns are asked for first, which reads no data and costs nothing (`SELECT * FROM (...) WHERE
-false`). Then: UNLOAD, unless the statement orders its rows (files written side by side keep no order) or earlier
-results may be reused (those of UNLOAD may not). Arrays, maps and rows come by UNLOAD in any case; where the rows are
-ordered, they are numbered there and put in that order here.
+false`). Then: UNLOAD, unless the statement orders its rows: files written side by side keep no order. Arrays, maps and
+rows come by UNLOAD in any case; where the rows are ordered, they are numbered there and put in that order here.
 """
 
 from __future__ import annotations
@@ -129,12 +129,19 @@ def _limited(tree: Any) -> bool:
 
 
 def _aggregated(tree: Any) -> bool:
-    """Whether every column is made of aggregates that give one number, over all rows."""
+    """Whether every column is made of aggregates that give one number, over all rows, or is a constant beside them."""
     from sqlglot import exp
 
-    if not isinstance(tree, exp.Select) or tree.args.get("group") or not tree.expressions:
+    if not isinstance(tree, exp.Select) or tree.args.get("group"):
         return False
-    return all(_is_aggregate(selected) for selected in tree.expressions)
+    others = [selected for selected in tree.expressions if not _is_aggregate(selected)]
+    return len(others) < len(tree.expressions) and all(_is_constant(selected) for selected in others)
+
+
+def _is_constant(selected: Any) -> bool:
+    from sqlglot import exp
+
+    return selected.find(exp.Column, exp.Star, exp.Array, exp.Subquery, exp.Func) is None
 
 
 def _is_aggregate(selected: Any) -> bool:
