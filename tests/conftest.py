@@ -22,7 +22,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: "notebooks" not in item.path.parts)
 
 
-EXTERNAL_FLOOR = 300  # cases that need a Trino, a database or a browser; a whole run in CI with fewer has lost some
+EXTERNAL_FLOOR = 440  # cases that need a Trino, a database or a browser; a whole run in CI with fewer has lost some
 
 
 def _external(config: pytest.Config) -> tuple[int, list[str]]:
@@ -66,6 +66,18 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest
         if name.startswith(("DATALAKE_KIT_", "AWS_")) and not name.startswith("DATALAKE_KIT_TEST_"):
             monkeypatch.delenv(name)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.mktemp("config")))
+
+
+@pytest.fixture(scope="session")
+def real_trino() -> None:
+    """Go on only where Trino can run; in CI it must."""
+    from tests.trino.launch import missing
+
+    reason = missing()
+    if reason and os.environ.get("CI"):
+        pytest.fail(f"Trino cannot run: {reason}")
+    if reason:
+        pytest.skip(f"Trino cannot run: {reason}")
 
 
 @pytest.fixture(scope="session")

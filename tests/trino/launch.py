@@ -15,6 +15,7 @@ import fcntl
 import hashlib
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -79,6 +80,12 @@ def command(arguments: Sequence[str]) -> list[str]:
             _build(jdk, cache)
     classes = f"{cache / 'classes'}:{(cache / 'classpath').read_text(encoding='utf-8').strip()}"
     return [str(jdk / "bin" / "java"), *JAVA_OPTIONS, "-cp", classes, MAIN, *arguments]
+
+
+def stdin_command() -> list[str]:
+    """Return the command that takes statements as JSON lines and answers them: DATALAKE_KIT_TEST_TRINO, or this one."""
+    given = os.environ.get("DATALAKE_KIT_TEST_TRINO")
+    return shlex.split(given) if given else [sys.executable, "-m", "tests.trino.launch", "stdin"]
 
 
 def environment(**more: str) -> dict[str, str]:

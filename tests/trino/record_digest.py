@@ -1,16 +1,15 @@
 """Ask a real Trino for the digests of the hostile rows and write its answers down.
 
-    DATALAKE_KIT_TEST_TRINO="local-trino stdin" python -m tests.trino.record_digest
+    python -m tests.trino.record_digest
 
-The command is the one of record_corpus.py. Without a Trino the tests hold the recorded answers against plain Python.
+Another Trino answers where DATALAKE_KIT_TEST_TRINO names a command that takes JSON lines. Without a
+Trino the tests hold the recorded answers against plain Python.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
-import shlex
 import subprocess
 from pathlib import Path
 from types import SimpleNamespace
@@ -22,6 +21,7 @@ import pyarrow as pa
 from datalake_kit.cdc.digest import AthenaSide, DuckDBSide, PairDifferences, TrinoDigest, compare_sides
 from datalake_kit.cdc.digest.ranges import Range
 from tests.sources import hostile
+from tests.trino.launch import stdin_command
 
 RECORDED = Path(__file__).parent.parent / "data" / "digest_trino.json"
 TABLE = "memory.default.hostile"
@@ -46,7 +46,7 @@ def ask() -> dict[str, list[list[Any]]]:
     """Trino's rows for each statement, in the order of their first column."""
     wanted = {"create": f"CREATE TABLE {TABLE} AS {hostile.trino_values()}", **statements()}
     lines = "".join(json.dumps({"id": name, "sql": sql}) + "\n" for name, sql in wanted.items())
-    command = shlex.split(os.environ["DATALAKE_KIT_TEST_TRINO"])
+    command = stdin_command()
     done = subprocess.run(command, input=lines, capture_output=True, text=True, check=True)
     answers = {a["id"]: a for a in map(json.loads, (x for x in done.stdout.splitlines() if x.startswith("{")))}
     odd = {name: a["error"]["message"] for name, a in answers.items() if not a["ok"]}
@@ -61,7 +61,7 @@ class Dialogue:
         self.said: dict[str, list[list[Any]]] = dict(known or {})
         self._process: subprocess.Popen[str] | None = None
         if known is None:
-            command = shlex.split(os.environ["DATALAKE_KIT_TEST_TRINO"])
+            command = stdin_command()
             self._process = subprocess.Popen(
                 command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
             )

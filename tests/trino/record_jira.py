@@ -1,21 +1,21 @@
 """Ask a real Trino the queries of sql/jira over real documents and write its answers down.
 
-    DATALAKE_KIT_TEST_TRINO="local-trino stdin" python -m tests.trino.record_jira
+    python -m tests.trino.record_jira
 
-The command is the one of record_corpus.py. Without a Trino the tests hold the recorded answers against DuckDB's.
+Another Trino answers where DATALAKE_KIT_TEST_TRINO names a command that takes JSON lines. Without a
+Trino the tests hold the recorded answers against DuckDB's.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
-import shlex
 import subprocess
 from pathlib import Path
 from typing import Any
 
 from datalake_kit.sql import bind_query, literal, load_query, replace_placeholders
+from tests.trino.launch import stdin_command
 
 DATA = Path(__file__).parent.parent / "data"
 RECORDED = DATA / "jira_sql_trino.json"
@@ -90,7 +90,7 @@ def ask() -> dict[str, Any]:
         wanted[f"row {n}"] = f"INSERT INTO {TABLE} VALUES ({', '.join(map(literal, row))})"
     wanted |= statements()
     lines = "".join(json.dumps({"id": name, "sql": sql}) + "\n" for name, sql in wanted.items())
-    command = shlex.split(os.environ["DATALAKE_KIT_TEST_TRINO"])
+    command = stdin_command()
     done = subprocess.run(command, input=lines, capture_output=True, text=True, check=True)
     answers = {a["id"]: a for a in map(json.loads, (x for x in done.stdout.splitlines() if x.startswith("{")))}
     odd = {name: a["error"]["message"] for name, a in answers.items() if not a["ok"]}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from typing import Any
 
 import pytest
@@ -55,9 +54,7 @@ def test_a_lake_on_athena_as_a_side_answers_as_trino_did() -> None:
 
 
 @pytest.mark.external
-def test_a_real_trino() -> None:
-    if "DATALAKE_KIT_TEST_TRINO" not in os.environ:
-        pytest.skip("no Trino: set DATALAKE_KIT_TEST_TRINO to a command that runs statements")
+def test_a_real_trino(real_trino: None) -> None:
     check(record_digest.ask())
     live = record_digest.Dialogue()
     check_comparison(live)

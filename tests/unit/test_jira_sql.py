@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from typing import Any
 
 import pandas as pd
@@ -86,8 +85,8 @@ def plain(value: Any, kind: str) -> Any:
     return duckdb_value(value, from_duckdb(kind.upper()))
 
 
-@pytest.mark.skipif("DATALAKE_KIT_TEST_TRINO" not in os.environ, reason="no Trino is named")
-def test_a_running_trino_gives_what_is_recorded(answers: dict[str, Any]) -> None:
+@pytest.mark.external
+def test_a_running_trino_gives_what_is_recorded(answers: dict[str, Any], real_trino: None) -> None:
     assert record_jira.ask() == answers
 
 
