@@ -11,6 +11,8 @@ import threading
 from pathlib import Path
 from typing import Any
 
+from tests.athena_server.server import Server
+
 
 def main() -> None:
     """Start moto, Trino over it, and Athena before both; say READY with the address."""
@@ -44,7 +46,7 @@ def main() -> None:
 
         app.open(Executions(DuckDbRunner(url, glue), s3, glue), glue)
         _register(given.lake, url)
-        print(f"READY {url} {app.engine_name} -", flush=True)
+        _say(url, app.engine_name, "-")
         _wait(given.until_stdin_ends)
         return
     with tempfile.TemporaryDirectory() as folder:
@@ -55,10 +57,17 @@ def main() -> None:
         try:
             app.open(Executions(TrinoRunner(trino.url), s3, glue), glue, trino_url=trino.url)
             _register(given.lake, url)
-            print(f"READY {url} {app.engine_name} {trino.url}", flush=True)
+            _say(url, app.engine_name, trino.url)
             _wait(given.until_stdin_ends)
         finally:
             trino.stop()
+
+
+def _say(url: str, engine: str, trino: str) -> None:
+    """Say that all is up, and how a client finds it."""
+    print(f"READY {url} {engine} {trino}", flush=True)
+    for name, value in Server(url, engine, trino, None).environment.items():
+        print(f"export {name}={value}", flush=True)
 
 
 def _register(lake: Path | None, url: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import time
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -15,9 +16,11 @@ from tests.athena_server.calls_workgroups import WorkgroupCalls
 from tests.athena_server.errors import ApiError
 from tests.athena_server.executions import Executions
 from tests.athena_server.faults import MESSAGES, STATUS, FaultBook
+from tests.athena_server.server import REGION
 from tests.trino.launch import KEY
 
 Start = Callable[..., Any]
+_REGION = re.compile(r"(Credential=[^/]+/\d+/)[^/]+/")
 
 
 class App:
@@ -90,6 +93,9 @@ class App:
     def _to_moto(self, target: str, environ: dict[str, Any], start: Start) -> Iterable[bytes]:
         if "ColumnStatistics" in target:  # moto lacks these; a catalog without statistics is what most tables have
             return _json(start, {"ColumnStatisticsList": [], "Errors": []})
+        if target:  # moto keeps a catalog a region, and Trino looks at one: here all regions are one
+            scope = environ.get("HTTP_AUTHORIZATION", "")
+            environ["HTTP_AUTHORIZATION"] = _REGION.sub(rf"\g<1>{REGION}/", scope)
         result: Iterable[bytes] = self.moto(environ, start)
         return result
 

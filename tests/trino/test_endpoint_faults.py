@@ -252,3 +252,14 @@ def test_the_local_engine_stands_in_where_trino_cannot_run(monkeypatch: pytest.M
         assert cells == [["a", "b", "c"], ["1", "x", "1.50"], ["2", None, "1.50"]]
         said = finished(client, "CREATE TABLE d.u AS SELECT 1 AS a")["Status"]["StateChangeReason"]
         assert said == "NOT_SUPPORTED: the local engine runs SELECTs only, not CREATE_TABLE_AS_SELECT"
+
+
+def test_every_region_shows_the_one_catalog(athena: Server) -> None:
+    import boto3
+
+    name = f"region_{uuid.uuid4().hex[:8]}"
+    boto3.client("glue", region_name="eu-west-1").create_database(DatabaseInput={"Name": name})
+    found = boto3.client("glue", region_name="us-west-2").get_databases()["DatabaseList"]
+    assert name in [d["Name"] for d in found]
+    frankfurt = boto3.client("athena", region_name="eu-central-1")
+    assert finished(frankfurt, f"SHOW TABLES IN {name}", WorkGroup="primary")["Status"]["State"] == "SUCCEEDED"
