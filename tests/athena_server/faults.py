@@ -63,7 +63,7 @@ class FaultBook:
     def take(self, operation: str, content: str) -> Fault | None:
         """Return the failure of this request, if one is planned."""
         with self._lock:
-            self._seen.append((operation, content[:2000]))
+            self._seen.append((operation, content[:20_000]))
             for fault in self._faults:
                 if fault.operation == operation and fault.times > 0 and fault.contains in content:
                     fault.times -= 1
