@@ -369,6 +369,15 @@ def test_python_that_ends_cancels_what_its_threads_run(shop: Server, athena: Ser
     assert settled(athena, done.stdout.strip()) == "CANCELLED"
 
 
+@pytest.fixture
+def hears_ctrl_c() -> Iterator[None]:
+    """A shell's background jobs ignore SIGINT, and so would this process."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("hears_ctrl_c")
 def test_ctrl_c_cancels_and_the_lake_goes_on(lake: Lake, athena: Server) -> None:
     athena.slow(30)
     ringing = threading.Timer(1.0, _thread.interrupt_main)
