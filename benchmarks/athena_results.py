@@ -104,7 +104,7 @@ def _pyathena(text: str, *, unload: bool) -> int:
             endpoint_override=os.environ["AWS_ENDPOINT_URL"],
         )
 
-    AthenaArrowResultSetMetadataReader._create_s3_file_system = here  # type: ignore[method-assign]
+    AthenaArrowResultSetMetadataReader._create_s3_file_system = here  # type: ignore[method-assign] # no option leads it to this endpoint
     connection = pyathena.connect(s3_staging_dir=PLACE, region_name="us-east-1", poll_interval=0.1)
     with connection.cursor(ArrowCursor, unload=unload) as cursor:
         return int(cursor.execute(text).as_arrow().num_rows)

@@ -53,7 +53,7 @@ def make(points: int) -> pd.DataFrame:
 
 def one_of(frame: pd.DataFrame) -> pd.DataFrame:
     """The first point alone."""
-    point = str(frame.index.levels[0][0])  # type: ignore[attr-defined]
+    point = str(frame.index.levels[0][0])  # type: ignore[attr-defined] # a MultiIndex
     one = frame.iloc[:STEPS].droplevel("point_id")
     one.attrs = frame.attrs | {"point": frame.attrs["points"][point]}
     return one

@@ -47,7 +47,7 @@ class Leftovers:
             for prefix in prefixes:
                 objects = objects + [f"s3://{bucket_and_key(prefix)[0]}/{key}" for key, _ in listed(self._s3, prefix)]
             _delete(self._s3, objects)
-        except Exception as error:  # noqa: BLE001  rows that were read are not lost for that
+        except Exception as error:  # noqa: BLE001 - rows that were read are not lost for that
             said = getattr(error, "response", {}).get("Error", {}).get("Code") or type(error).__name__
             warnings.warn(
                 f"Temporary results stay on S3 ({(objects + prefixes)[0]}): {said}. It takes s3:DeleteObject and "

@@ -300,7 +300,7 @@ class _Watch:
             pause = wait_seconds(seconds, self.runner.settings.poll_interval)
             timeout = self.runner.options.timeout
             left = pause if timeout is None else max(0.01, timeout - (time.perf_counter() - self.runner._began))
-            time.sleep(min(left, pause * random.uniform(0.8, 1.0)))  # noqa: S311
+            time.sleep(min(left, pause * random.uniform(0.8, 1.0)))  # noqa: S311 - spreads requests, guards nothing
 
     def cancel(self) -> None:
         """Cancel the query on the server if it may still run; its statistics are asked for once more."""

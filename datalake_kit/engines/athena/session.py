@@ -166,7 +166,7 @@ class AwsSession:
         try:
             group = self.client("athena").get_work_group(WorkGroup=name)["WorkGroup"]
             limit = (group.get("Configuration") or {}).get("BytesScannedCutoffPerQuery")
-        except Exception:  # noqa: BLE001  said in passing, it need not be allowed
+        except Exception:  # noqa: BLE001 - said in passing: a missing right must not hide the answer
             return (
                 f"The hard limit is BytesScannedCutoffPerQuery of workgroup {name!r}; it may not be looked at with "
                 "these credentials (athena:GetWorkGroup)."
@@ -193,7 +193,7 @@ def retry_config() -> Any:
     return RetryConfig(
         exceptions=THROTTLED,
         attempt=ATTEMPTS,
-        multiplier=FIRST_BACKOFF_SECONDS,  # type: ignore[arg-type, unused-ignore]
+        multiplier=FIRST_BACKOFF_SECONDS,  # type: ignore[arg-type, unused-ignore] # halves work
         max_delay=LONGEST_BACKOFF_SECONDS,
     )
 
@@ -215,7 +215,7 @@ def _again_if_cut(response: Any, attempts: int, **_: Any) -> float | None:
     if promised is None or len(response[0].content) >= int(promised):
         return None
     if attempts < CUT_ATTEMPTS:
-        return random.uniform(0.1, 0.3) * attempts  # noqa: S311
+        return random.uniform(0.1, 0.3) * attempts  # noqa: S311 - spreads requests
     from botocore.exceptions import ConnectionClosedError
 
     raise ConnectionClosedError(endpoint_url=response[0].url, error="the answer was cut short")
