@@ -89,7 +89,7 @@ def export(frame: pd.DataFrame, path: str | Location, *, format: str = "pvgis") 
     Examples
     --------
     >>> export(frame, "out/turin.csv", format="sam")                            # doctest: +SKIP
-    [PosixPath('out/turin.csv')]
+    [PosixPath('.../out/turin.csv')]
     """
     if format not in _FORMATS:
         raise ParameterError(f"No format {format!r}. {did_you_mean(format, _FORMATS)} Formats: {', '.join(_FORMATS)}.")
